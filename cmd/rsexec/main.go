@@ -1,0 +1,156 @@
+// Command rsexec is a network-wide shell: many FTP hosts look like one file
+// system, and files go from server to server without passing through this
+// host.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"rsexec/rsexec"
+	"rsexec/sites"
+)
+
+// cli is the command line (DESIGN section 10).
+type cli struct {
+	Site  []string `help:"A site for this run, as NAME=ftp://user:password@host:port/home?option=value; repeatable." placeholder:"NAME=URL" sep:"none"`
+	JSON  bool     `help:"Print one JSON object a line."`
+	Trace bool     `help:"Show the control dialogues, in two columns, on standard error."`
+	Yes   bool     `help:"Answer every question with yes."`
+
+	Shell shellCommand `cmd:"" default:"withargs" help:"The interactive shell, or with -c statements to perform (the default)."`
+	Run   runCommand   `cmd:"" help:"Perform a batch script."`
+	Serve serveCommand `cmd:"" help:"Be a site: serve a folder by FTP."`
+	Demo  demoCommand  `cmd:"" help:"Show the shell's main work on a network of embedded sites."`
+}
+
+const description = `A network-wide shell: many FTP hosts look like one file system, and files go from server to server.
+
+Exit status: 0 all done; 1 a command failed; 2 wrong usage or syntax; 3 some files of a group failed; 4 a site could not be reached; 5 a name was not found or ambiguous; 130 interrupted.`
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// streams are the standard streams of the process.
+type streams struct {
+	in       *os.File
+	out, err io.Writer
+}
+
+// run is the process without its exit.
+func run(args []string, std streams) (status int) {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("rsexec"), kong.Description(description), kong.Writers(std.out, std.err),
+		kong.UsageOnError(), kong.Exit(func(code int) { exited = code }))
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(std.err, "rsexec: %v; rsexec --help tells more\n", err)
+		return rsexec.StatusUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	command.BindTo(ctx, (*context.Context)(nil))
+	command.Bind(&c, std, &status)
+	if err := command.Run(); err != nil {
+		fmt.Fprintf(std.err, "rsexec: %v\n", err)
+		return max(status, rsexec.Status(err))
+	}
+	return status
+}
+
+// executive returns the executive that the flags ask for.
+func (c *cli) executive(std streams) (*rsexec.Executive, error) {
+	o, err := c.options(std)
+	if err != nil {
+		return nil, err
+	}
+	return rsexec.New(o)
+}
+
+func (c *cli) options(std streams) (rsexec.Options, error) {
+	o := rsexec.Options{Out: std.out, Err: std.err, JSON: c.JSON, Trace: c.Trace, Yes: c.Yes}
+	for _, s := range c.Site {
+		name, url, ok := strings.Cut(s, "=")
+		if !ok {
+			return o, &sites.Error{Op: "--site", Kind: sites.Usage, Msg: "no = in it",
+				Hint: "write --site NAME=ftp://user:password@host:port/home"}
+		}
+		config, err := sites.ParseURL(name, url)
+		if err != nil {
+			return o, err
+		}
+		o.Sites = append(o.Sites, config)
+	}
+	if isTerminal(std.in) {
+		o.Ask = func(ctx context.Context, question string, secret bool) (string, error) { return ask(std, question, secret) }
+	}
+	return o, nil
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// ask puts a question at the terminal.
+func ask(std streams, question string, secret bool) (answer string, err error) {
+	fmt.Fprint(std.err, question)
+	if secret {
+		b, err := term.ReadPassword(int(std.in.Fd()))
+		fmt.Fprintln(std.err)
+		if err != nil {
+			return "", &sites.Error{Kind: sites.Cancelled, Msg: "no answer", Err: err}
+		}
+		return string(b), nil
+	}
+	if _, err := fmt.Fscanln(std.in, &answer); err != nil {
+		return "", &sites.Error{Kind: sites.Cancelled, Msg: "no answer", Err: err}
+	}
+	return answer, nil
+}
+
+// runCommand performs a script.
+type runCommand struct {
+	File string `arg:"" help:"The script; - is standard input."`
+}
+
+// Run is called by kong.
+func (r *runCommand) Run(ctx context.Context, c *cli, std streams, status *int) error {
+	script, name := std.in, "-"
+	if r.File != "-" {
+		f, err := os.Open(r.File)
+		if err != nil {
+			return &sites.Error{Op: "run", Kind: sites.Usage, Err: err}
+		}
+		defer f.Close() // it was only read
+		script, name = f, r.File
+	}
+	return perform(ctx, c, std, status, name, script)
+}
+
+// perform runs a script and sets the status.
+func perform(ctx context.Context, c *cli, std streams, status *int, name string, scripts ...io.Reader) error {
+	x, err := c.executive(std)
+	if err != nil {
+		return err
+	}
+	for _, script := range scripts {
+		if *status = x.RunScript(ctx, name, script); *status != 0 {
+			break
+		}
+	}
+	return x.Close()
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/chzyer/readline"
+	"github.com/mitchellh/go-homedir"
+
+	"rsexec/grammar"
+	"rsexec/rsexec"
+	"rsexec/sites"
+)
+
+// shellCommand is the interactive shell; or, with -c or without a terminal, a
+// batch.
+type shellCommand struct {
+	Command []string `short:"c" sep:"none" help:"Perform these statements and leave; repeatable." placeholder:"COMMANDS"`
+}
+
+// Run is called by kong.
+func (s *shellCommand) Run(ctx context.Context, c *cli, std streams, status *int) error {
+	if len(s.Command) > 0 {
+		scripts := make([]io.Reader, len(s.Command))
+		for i, text := range s.Command {
+			scripts[i] = strings.NewReader(text)
+		}
+		return perform(ctx, c, std, status, "-c", scripts...)
+	}
+	if !isTerminal(std.in) {
+		return perform(ctx, c, std, status, "-", std.in)
+	}
+	o, err := c.options(std)
+	if err != nil {
+		return err
+	}
+	return interact(ctx, o)
+}
+
+// welcome is what a person sees first.
+const welcome = "RSEXEC. HELP lists the verbs, TAB completes, QUIT leaves.\n"
+
+// interact is the dialogue at the keyboard.
+func interact(ctx context.Context, o rsexec.Options) (err error) {
+	history, err := historyFile()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "rsexec: history is not kept: %v\n", err)
+	}
+	line, err := readline.NewEx(&readline.Config{
+		Prompt: "@ ", HistoryFile: history, HistorySearchFold: true, AutoComplete: completer{},
+		InterruptPrompt: "^C", EOFPrompt: "QUIT",
+		FuncFilterInputRune: func(r rune) (rune, bool) { return r, r != readline.CharCtrlZ },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := line.Close(); err == nil {
+			err = closed
+		}
+	}()
+	o.Out, o.Err, o.Interactive = line.Stdout(), line.Stderr(), true
+	o.Ask = func(_ context.Context, question string, secret bool) (string, error) {
+		return askLine(line, question, secret)
+	}
+	x, err := rsexec.New(o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(o.Err, welcome)
+	if len(o.Sites) == 0 {
+		fmt.Fprint(o.Err, "No sites yet: start it with --site NAME=ftp://user:password@host, or see rsexec demo --keep.\n")
+	}
+	loop(ctx, x, line)
+	return x.Close()
+}
+
+// loop reads statements and performs them until QUIT or the end of the input.
+func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance) {
+	for text := ""; ctx.Err() == nil; {
+		more, err := line.Readline()
+		switch {
+		case errors.Is(err, readline.ErrInterrupt):
+			text = ""
+			line.SetPrompt(x.Prompt())
+			continue
+		case err != nil: // the end of the input, or of the terminal
+			return
+		}
+		text += more + "\n"
+		statements, err := grammar.Parse("", text)
+		var syntax *grammar.SyntaxError
+		if errors.As(err, &syntax) && syntax.Incomplete {
+			line.SetPrompt("@@ ")
+			continue
+		}
+		text = ""
+		for _, st := range statements {
+			if failed := runOne(ctx, x, st); failed != nil {
+				if errors.Is(failed, rsexec.ErrQuit) {
+					return
+				}
+				err = failed
+				break
+			}
+		}
+		if err != nil {
+			x.Report(err)
+		}
+		line.SetPrompt(x.Prompt())
+	}
+}
+
+// runOne performs a statement, which Ctrl-C stops; a second Ctrl-C ends the
+// program, whatever still hangs.
+func runOne(ctx context.Context, x *rsexec.Executive, st *grammar.Statement) error {
+	interrupts := make(chan os.Signal, 2)
+	signal.Notify(interrupts, os.Interrupt)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		for n := 0; ; n++ {
+			select {
+			case <-interrupts:
+				if n > 0 {
+					os.Exit(rsexec.StatusInterrupted)
+				}
+				cancel()
+			case <-done:
+				return
+			}
+		}
+	}()
+	err := x.Run(ctx, st)
+	close(done)
+	<-watched
+	signal.Stop(interrupts)
+	cancel()
+	return err
+}
+
+// askLine puts a question through the line editor.
+func askLine(line *readline.Instance, question string, secret bool) (string, error) {
+	// Only the last line can be the prompt; the lines before it are printed.
+	if i := strings.LastIndexByte(question, '\n'); i >= 0 {
+		fmt.Fprint(line.Stderr(), question[:i+1])
+		question = question[i+1:]
+	}
+	var answer string
+	var err error
+	if secret {
+		var b []byte
+		b, err = line.ReadPassword(question)
+		answer = string(b)
+	} else {
+		prompt := line.Config.Prompt
+		line.SetPrompt(question)
+		line.HistoryDisable()
+		answer, err = line.Readline()
+		line.HistoryEnable()
+		line.SetPrompt(prompt)
+	}
+	if err != nil {
+		return "", &sites.Error{Kind: sites.Cancelled, Msg: "no answer", Err: err}
+	}
+	return answer, nil
+}
+
+// historyFile returns where the history is kept, which is for its owner only.
+func historyFile() (string, error) {
+	home, err := homedir.Dir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(home, ".local", "state", "rsexec")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "history")
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return "", err
+	}
+	return file, f.Close()
+}
+
+// completer completes what the verb table knows. It implements
+// readline.AutoCompleter.
+type completer struct{}
+
+// Do returns the ways to go on at pos, and how much of the word is there.
+func (completer) Do(line []rune, pos int) (tails [][]rune, length int) {
+	typed := string(line[:pos])
+	c := grammar.Complete(typed, len(typed))
+	have := []rune(c.Raw)
+	for _, candidate := range c.Candidates {
+		text := []rune(candidate.Text)
+		if len(text) < len(have) {
+			continue
+		}
+		tail := text[len(have):]
+		if candidate.Text[len(candidate.Text)-1] != '=' {
+			tail = append(tail, ' ')
+		}
+		tails = append(tails, tail)
+	}
+	return tails, len(have)
+}

@@ -1,0 +1,262 @@
+package grammar
+
+import (
+	"io"
+	"strings"
+)
+
+// A Completion tells what can stand at a place in a line.
+type Completion struct {
+	Start int    // the byte where the unfinished word begins
+	End   int    // the byte behind it, which is the cursor
+	Raw   string // the unfinished word as typed
+	Value string // the same without quotes
+
+	Verb   *Verb   // of the statement at the cursor; nil while it is being typed
+	Option *Option // whose value is expected, or nil
+
+	// Expect has all kinds of things that can stand here; nothing if the
+	// statement is wrong already.
+	Expect []Kind
+
+	// Candidates are the texts that the verb table knows and that begin with
+	// Value. Pathnames are not among them.
+	Candidates []Candidate
+}
+
+// A Candidate is a text that could replace line[Start:End].
+type Candidate struct {
+	Kind Kind
+	Text string // ends with "=" if more has to follow without a blank
+	Help string // one line
+}
+
+// Expects reports whether a thing of kind k can stand here.
+func (c *Completion) Expects(k Kind) bool {
+	for _, have := range c.Expect {
+		if have == k {
+			return true
+		}
+	}
+	return false
+}
+
+// add adds a kind of thing that can stand here, with its candidates.
+func (c *Completion) add(k Kind, candidates ...Candidate) {
+	if !c.Expects(k) {
+		c.Expect = append(c.Expect, k)
+	}
+	for _, d := range candidates {
+		if hasPrefixFold(d.Text, c.Value) {
+			c.Candidates = append(c.Candidates, d)
+		}
+	}
+}
+
+// Complete tells what can stand at the cursor, a byte offset into line. What is
+// behind the cursor does not matter. A word that touches the cursor is unfinished.
+func Complete(line string, cursor int) Completion {
+	cursor = max(0, min(cursor, len(line)))
+	c := Completion{Start: cursor, End: cursor}
+	tokens, ok := tokensOf(line[:cursor])
+	if !ok {
+		return c
+	}
+	var last token
+	if n := len(tokens); n > 0 && tokens[n-1].touches(cursor) {
+		last, tokens = tokens[n-1], tokens[:n-1]
+		c.Start = last.start().Offset
+		c.Raw = line[c.Start:cursor]
+		c.Value = last.word.Value()
+	}
+	p, ok := follow(tokens)
+	switch {
+	case !ok, last.kind == badToken && !last.open:
+	case p.assembly == nil:
+		if !strings.HasPrefix(c.Raw, "(") {
+			c.addVerbs(VerbName)
+		}
+	default:
+		c.Verb = p.assembly.st.Verb
+		c.continueFrom(p, last)
+	}
+	return c
+}
+
+// continueFrom adds what can follow p, if last is the unfinished word.
+func (c *Completion) continueFrom(p place, last token) {
+	e := p.assembly.expect()
+	switch {
+	case strings.HasPrefix(c.Raw, "("):
+		c.Value = "(" + guideName(strings.Trim(c.Raw, "()"))
+		c.addGuides(p, e)
+		return
+	case !p.optionsEnded && beginsWithDash(last.word):
+		if name, value, ok := cutOption(last.word); ok {
+			c.addValues(p.assembly.st.Verb.option(name), value)
+		} else {
+			c.addOptions(p)
+		}
+		return
+	case c.Raw == "":
+		c.addGuides(p, e)
+	}
+	for _, s := range e.slots {
+		switch {
+		case p.afterComma && !s.Many:
+		case s.Kind == VerbName || s.Kind == Command:
+			c.addVerbs(s.Kind)
+		default:
+			c.add(s.Kind)
+		}
+	}
+	if c.Raw == "" {
+		c.addOptions(p)
+	}
+}
+
+// addVerbs adds the verbs, and those aliases that say more than the verb's name.
+func (c *Completion) addVerbs(k Kind) {
+	for _, v := range verbs {
+		c.add(k, Candidate{k, v.Name, v.Summary})
+		if c.Value == "" || hasPrefixFold(v.Name, c.Value) {
+			continue
+		}
+		for _, alias := range v.Aliases {
+			c.add(k, Candidate{k, alias, v.Summary})
+		}
+	}
+}
+
+func (c *Completion) addGuides(p place, e expectation) {
+	if p.afterComma {
+		return
+	}
+	for _, k := range e.guides {
+		s := &p.assembly.st.Verb.Slots[k]
+		help := "before the " + s.Kind.String()
+		for i, g := range s.Guides {
+			// The other guide words are accepted, but only who begins to type one is told.
+			if i == 0 || c.Value != "" && !hasPrefixFold(s.guide(), c.Value) {
+				c.add(GuideWords, Candidate{GuideWords, "(" + g + ")", help})
+			}
+		}
+	}
+}
+
+func (c *Completion) addOptions(p place) {
+	if p.afterComma || p.optionsEnded {
+		return
+	}
+	for i := range p.assembly.st.Verb.Options {
+		o := &p.assembly.st.Verb.Options[i]
+		if _, given := p.assembly.st.Option(o.Name); given {
+			continue
+		}
+		text := "--" + o.Name
+		if !o.IsSwitch() {
+			text += "="
+		}
+		c.add(OptionName, Candidate{OptionName, text, o.Help})
+	}
+}
+
+func (c *Completion) addValues(o *Option, value Word) {
+	if o == nil || o.IsSwitch() {
+		return
+	}
+	c.Option = o
+	c.Start, c.Raw, c.Value = c.End-len(value.Raw), value.Raw, value.Value()
+	c.add(OptionValue)
+	for _, choice := range o.Choices {
+		c.add(OptionValue, Candidate{OptionValue, choice.Value, choice.Help})
+	}
+}
+
+// touches reports whether t is a word, or a beginning of one, that ends at the
+// cursor.
+func (t *token) touches(cursor int) bool {
+	return t.end.Offset == cursor && t.kind != commaToken
+}
+
+// start returns where t begins, which for a bad token is not where the fault is.
+func (t *token) start() Position {
+	if t.word.Raw != "" {
+		return t.word.Pos
+	}
+	return t.pos
+}
+
+// beginsWithDash reports whether w is an option or the beginning of one.
+func beginsWithDash(w Word) bool {
+	return len(w.Parts) > 0 && !w.Parts[0].Quoted && strings.HasPrefix(w.Parts[0].Text, "-")
+}
+
+// tokensOf returns the tokens of the last statement in text. It is not ok to ask
+// for them in a comment.
+func tokensOf(text string) (tokens []token, ok bool) {
+	for s := newScanner(strings.NewReader(text)); ; {
+		t, err := s.next()
+		switch {
+		case err == io.EOF:
+			return tokens, true
+		case err != nil:
+			return nil, false
+		case t.kind != endToken:
+			tokens = append(tokens, t)
+		case t.pos.Offset == len(text):
+			return tokens, true
+		case text[t.pos.Offset] == '#' && !strings.Contains(text[t.pos.Offset:], "\n"):
+			return nil, false
+		default:
+			tokens = nil
+		}
+	}
+}
+
+// A place is what went before the unfinished word of a statement.
+type place struct {
+	assembly     *assembly // nil before the verb
+	afterComma   bool
+	optionsEnded bool
+}
+
+// follow puts tokens together as far as they go. It is not ok if they cannot
+// begin a statement.
+func follow(tokens []token) (p place, ok bool) {
+	for i := 0; i < len(tokens); i++ {
+		t := &tokens[i]
+		var f *fault
+		switch {
+		case t.kind == endOfOptionsToken && p.assembly != nil:
+			p.optionsEnded = true
+		case t.kind == optionToken && p.assembly != nil:
+			f = p.assembly.addOption(t.word)
+		case t.kind == guideToken && p.assembly != nil:
+			f = p.assembly.addGuide(t)
+		case t.kind != wordToken:
+			return p, false
+		case p.assembly == nil || p.assembly.expectsCommand():
+			v, err := FindVerb(t.word.Value())
+			if err != nil {
+				return p, false
+			}
+			p.assembly = newAssembly(v, t.pos)
+		default:
+			list := []Word{t.word}
+			for i+2 < len(tokens) && tokens[i+1].kind == commaToken && tokens[i+2].kind == wordToken {
+				list = append(list, tokens[i+2].word)
+				i += 2
+			}
+			if i+2 == len(tokens) && tokens[i+1].kind == commaToken {
+				p.afterComma = true
+				return p, true
+			}
+			f = p.assembly.addList(list)
+		}
+		if f != nil {
+			return p, false
+		}
+	}
+	return p, true
+}

@@ -1,0 +1,135 @@
+package grammar
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestComplete(t *testing.T) {
+	const options = " --route= --choreography="
+	tests := []struct{ line, want string }{ // | is the cursor
+		// Verbs.
+		{"|", "verb: APPEND COPY RENAME DELETE TYPE DIRECTORY WHERE EXPLAIN TRACE SITES HELP QUIT"},
+		{"d|", "d verb: DELETE DIRECTORY"},
+		{"  co|PY a", "co verb: COPY"},
+		{"c|", "c verb: COPY cat"},
+		{"l|", "l verb: ls"},
+		{"xyz|", "xyz verb:"},
+		{"ls a ; ty|", "ty verb: TYPE"},
+		{"ls a ;|", "verb: APPEND COPY RENAME DELETE TYPE DIRECTORY WHERE EXPLAIN TRACE SITES HELP QUIT"},
+		{"explain |", "EXPLAIN guide words,statement: (COMMAND) APPEND COPY RENAME DELETE TYPE DIRECTORY WHERE EXPLAIN TRACE SITES HELP QUIT"},
+		{"explain de|", "EXPLAIN de statement: DELETE"},
+		{"help ty|", "HELP ty verb: TYPE"},
+		{"help type |", "HELP :"},
+
+		// Operands and guide words.
+		{"copy |", "COPY guide words,source pathname,option: (FILE)" + options},
+		{"copy (file) |", "COPY source pathname,option:" + options},
+		{"copy a|", "COPY a source pathname:"},
+		{"copy SITE1:\"/a b|", `COPY SITE1:/a b source pathname:`},
+		{`copy 'a\b|`, `COPY a\b source pathname:`},
+		{`copy a\|`, `COPY a source pathname:`},
+		{"copy a |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
+		{"copy a b|", "COPY b source pathname,destination pathname:"},
+		{"copy a,|", "COPY source pathname:"},
+		{"copy a, b|", "COPY b source pathname:"},
+		{"copy a, b |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
+		{"copy a (to file) |", "COPY destination pathname,option:" + options},
+		{"copy a (to file) b |", "COPY option:" + options},
+		{"copy a (|", "COPY ( guide words: (TO FILE)"},
+		{"copy a (to f|", "COPY (TO F guide words: (TO FILE)"},
+		{"copy (file l|", "COPY (FILE L guide words: (FILE LIST)"},
+		{"rename a |", "RENAME guide words,destination pathname: (TO BE)"},
+		{"rename a,|", "RENAME :"},
+		{"rename a b |", "RENAME :"},
+		{"ls |", "DIRECTORY guide words,source pathname: (OF FILES)"},
+		{"ls a |", "DIRECTORY source pathname:"},
+		{"explain copy a |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
+		{"ls A.TXT;|", "DIRECTORY A.TXT; source pathname:"},
+
+		// Options.
+		{"copy -|", "COPY - option:" + options},
+		{"copy --|", "COPY -- option:" + options},
+		{"copy --r|", "COPY --r option: --route="},
+		{"copy --route=auto a --|", "COPY -- option: --choreography="},
+		{"copy --route=|", "COPY value of an option: direct relay auto"},
+		{"copy --route=d|", "COPY d value of an option: direct"},
+		{`copy --choreography="a b|`, "COPY a b value of an option:"},
+		{"copy -- |", "COPY guide words,source pathname: (FILE)"},
+		{"copy -- --r|", "COPY --r source pathname:"},
+		{"quit |", "QUIT :"},
+
+		// Nowhere.
+		{"foo |", ":"},
+		{"ls # |", ":"},
+		{"ls 'a' # 'b|", ":"},
+		{"copy (to file) |", ":"},
+		{"copy a,, |", ":"},
+		{`ls "a\q|`, ":"},
+		{"ls a; |", ":"},
+	}
+	for _, test := range tests {
+		before, after, _ := strings.Cut(test.line, "|")
+		c := Complete(before+after, len(before))
+		kinds := make([]string, len(c.Expect))
+		for i, k := range c.Expect {
+			kinds[i] = k.String()
+		}
+		got := ""
+		if c.Verb != nil {
+			got = c.Verb.Name + " "
+		}
+		if c.Value != "" && len(c.Expect) > 0 {
+			got += c.Value + " "
+		}
+		got += strings.Join(kinds, ",") + ":"
+		for _, d := range c.Candidates {
+			got += " " + d.Text
+			if d.Help == "" || !c.Expects(d.Kind) {
+				t.Errorf("%s: candidate %+v", test.line, d)
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s\n got %s\nwant %s", test.line, got, test.want)
+		}
+		if c.End != len(before) || before[c.Start:] != c.Raw {
+			t.Errorf("%s: bytes %d to %d are not %q", test.line, c.Start, c.End, c.Raw)
+		}
+	}
+}
+
+// TestCompleteLeads checks that whatever the table offers can be typed: each
+// statement that takes the first candidate again and again, and a name where a
+// pathname is expected, parses in the end.
+func TestCompleteLeads(t *testing.T) {
+	for _, v := range Verbs() {
+		line := v.Name + " "
+		for range 8 {
+			c := Complete(line, len(line))
+			switch {
+			case len(c.Candidates) > 0 && c.Candidates[0].Kind == GuideWords:
+				line += c.Candidates[0].Text + " "
+			case len(c.Expect) > 0 && c.Expect[0].IsPathname() && !strings.HasSuffix(line, "x "):
+				line += "x "
+			case c.Expects(VerbName) || c.Expects(Command):
+				line += "SITES "
+			}
+		}
+		if _, err := Parse("", line); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+func ExampleComplete() {
+	line := "append prog1.pl1 "
+	c := Complete(line, len(line))
+	for _, d := range c.Candidates {
+		fmt.Println(d.Text, "-", d.Help)
+	}
+	// Output:
+	// (TO FILE) - before the destination pathname
+	// --route= - the way the data takes
+	// --choreography= - use this choreography and no other
+}

@@ -1,0 +1,84 @@
+package grammar
+
+import "strings"
+
+// A Statement is one command, checked against the verb table.
+type Statement struct {
+	Verb     *Verb
+	Operands [][]Word   // one list for each slot of the verb; empty where nothing was given
+	Options  []Setting  // in the order given, each at most once
+	Inner    *Statement // the statement in the slot of kind Command, if the verb has one
+	Pos      Position   // of the verb
+}
+
+// A Setting is an option that was given.
+type Setting struct {
+	Option *Option
+	Value  Word // without parts for a switch
+	Pos    Position
+}
+
+// Operand returns the first word of slot i, and the zero Word if it has none.
+func (st *Statement) Operand(i int) Word {
+	if list := st.List(i); len(list) > 0 {
+		return list[0]
+	}
+	return Word{}
+}
+
+// List returns all words of slot i.
+func (st *Statement) List(i int) []Word {
+	if i < 0 || i >= len(st.Operands) {
+		return nil
+	}
+	return st.Operands[i]
+}
+
+// Option returns the value of an option, "" for a switch, and whether the option
+// was given.
+func (st *Statement) Option(name string) (value string, given bool) {
+	for i := range st.Options {
+		if strings.EqualFold(st.Options[i].Option.Name, name) {
+			return st.Options[i].Value.Value(), true
+		}
+	}
+	return "", false
+}
+
+// String returns the statement on one line, with the full verb and all guide
+// words, so that it parses as the same statement.
+func (st *Statement) String() string {
+	var b strings.Builder
+	st.write(&b)
+	return b.String()
+}
+
+func (st *Statement) write(b *strings.Builder) {
+	b.WriteString(st.Verb.Name)
+	command := "" // stands last, for the options of a statement end where it begins
+	for i := range st.Verb.Slots {
+		s := &st.Verb.Slots[i]
+		if s.Kind == Command && st.Inner != nil {
+			command = s.guide()
+		}
+		for j, w := range st.Operands[i] {
+			if j == 0 {
+				b.WriteString(" " + s.guide() + " ")
+			} else {
+				b.WriteString(", ")
+			}
+			b.WriteString(w.String())
+		}
+	}
+	for i := range st.Options {
+		o := &st.Options[i]
+		b.WriteString(" --" + o.Option.Name)
+		if !o.Option.IsSwitch() {
+			b.WriteString("=" + o.Value.String())
+		}
+	}
+	if command != "" {
+		b.WriteString(" " + command + " ")
+		st.Inner.write(b)
+	}
+}

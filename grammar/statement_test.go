@@ -1,0 +1,325 @@
+package grammar
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// statementTests pairs a text with its statements as String writes them, one a
+// line, or with the error: "column: message".
+var statementTests = []struct{ text, want string }{
+	// The touchstone, and the forms of each verb.
+	{"APPEND (FILE) PROG1.PL1 (TO FILE) PROG2.PL1", "APPEND (FILE) PROG1.PL1 (TO FILE) PROG2.PL1"},
+	{"append prog1.pl1 prog2.pl1", "APPEND (FILE) prog1.pl1 (TO FILE) prog2.pl1"},
+	{"a x y", "APPEND (FILE) x (TO FILE) y"},
+	{"APPEND (FILE LIST) a,b (TO) c", "APPEND (FILE) a, b (TO FILE) c"},
+	{"APPEND a b c d", "APPEND (FILE) a, b, c (TO FILE) d"},
+	{"COPY a,b c", "COPY (FILE) a, b (TO FILE) c"},
+	{"COPY a, b c", "COPY (FILE) a, b (TO FILE) c"},
+	{"COPY a , b c", "COPY (FILE) a, b (TO FILE) c"},
+	{"COPY a b,c d", "COPY (FILE) a, b, c (TO FILE) d"},
+	{"COPY a (TO FILE) b", "COPY (FILE) a (TO FILE) b"},
+	{"COPY (file)a(x) (to\t file)b", "COPY (FILE) a(x) (TO FILE) b"},
+	{"COPY a b (TO FILE) c", "COPY (FILE) a, b (TO FILE) c"},
+	{"cp a b", "COPY (FILE) a (TO FILE) b"},
+	{"CP a b", "COPY (FILE) a (TO FILE) b"},
+	{"RENAME (EXISTING FILE) a (TO BE) b", "RENAME (EXISTING FILE) a (TO BE) b"},
+	{"mv a b", "RENAME (EXISTING FILE) a (TO BE) b"},
+	{"ren a (to be) b", "RENAME (EXISTING FILE) a (TO BE) b"},
+	{"TYPE (FILE) a", "TYPE (FILE) a"},
+	{"cat a", "TYPE (FILE) a"},
+	{"DELETE a", "DELETE (FILE) a"},
+	{"rm a", "DELETE (FILE) a"},
+	{"DIRECTORY", "DIRECTORY"},
+	{"DIRECTORY (OF FILES)", "DIRECTORY"},
+	{"ls a b,c", "DIRECTORY (OF FILES) a, b, c"},
+	{"dir", "DIRECTORY"},
+	{"di x", "DIRECTORY (OF FILES) x"},
+	{"WHERE (IS FILE) a", "WHERE (IS FILE) a"},
+	{"w a", "WHERE (IS FILE) a"},
+	{"SITES", "SITES"},
+	{"HELP", "HELP"},
+	{"?", "HELP"},
+	{"? cp", "HELP (WITH) cp"},
+	{"HELP (WITH) APP", "HELP (WITH) APP"},
+	{"QUIT", "QUIT"},
+	{"bye", "QUIT"},
+	{"exit", "QUIT"},
+	{"EXPLAIN COPY a b", "EXPLAIN (COMMAND) COPY (FILE) a (TO FILE) b"},
+	{"explain (command) cp (file) a,b c --route=relay", "EXPLAIN (COMMAND) COPY (FILE) a, b (TO FILE) c --route=relay"},
+	{"TRACE EXPLAIN ls", "TRACE (COMMAND) EXPLAIN (COMMAND) DIRECTORY"},
+	{"trace a x y", "TRACE (COMMAND) APPEND (FILE) x (TO FILE) y"},
+
+	// Words.
+	{"ls [SITE1]<SRC>PROG1.PL1", "DIRECTORY (OF FILES) [SITE1]<SRC>PROG1.PL1"},
+	{"ls <A.B>X", "DIRECTORY (OF FILES) <A.B>X"},
+	{"ls A.TXT;3", "DIRECTORY (OF FILES) A.TXT;3"},
+	{"ls a/b c", "DIRECTORY (OF FILES) a/b, c"},
+	{"ls a /b c", "DIRECTORY (OF FILES) a, /b, c"},
+	{"ls 'a b'", `DIRECTORY (OF FILES) "a b"`},
+	{`ls 'a\n"'`, `DIRECTORY (OF FILES) "a\\n\""`},
+	{`ls SITE1:"/a b"`, `DIRECTORY (OF FILES) SITE1:"/a b"`},
+	{`ls a\ b`, `DIRECTORY (OF FILES) a" "b`},
+	{`ls a\,b`, `DIRECTORY (OF FILES) a","b`},
+	{`ls "a""b"'c'\d`, `DIRECTORY (OF FILES) "abcd"`},
+	{`ls a""b`, `DIRECTORY (OF FILES) ab`},
+	{`ls ""`, `DIRECTORY (OF FILES) ""`},
+	{`ls ""#a`, `DIRECTORY (OF FILES) ""#a`},
+	{`ls "\"\\\t\n\x41\xff\u{e9}\u{1F600}"`, `DIRECTORY (OF FILES) "\"\\\t\nA\xffé😀"`},
+	{`ls \(x)`, `DIRECTORY (OF FILES) "("x)`},
+	{`ls "(x)"`, `DIRECTORY (OF FILES) "(x)"`},
+	{"ls a#b", "DIRECTORY (OF FILES) a#b"},
+	{"ls a # b", "DIRECTORY (OF FILES) a"},
+	{"ls (OF FILES)# b", "DIRECTORY"},
+	{"ls é*", "DIRECTORY (OF FILES) é*"},
+	{"ls \xff", "DIRECTORY (OF FILES) \xff"},
+	{"ls $x ~", "DIRECTORY (OF FILES) $x, ~"},
+	{"ls -", "DIRECTORY (OF FILES) -"},
+	{`ls \-x`, `DIRECTORY (OF FILES) "-"x`},
+	{`ls "--route"`, `DIRECTORY (OF FILES) "--route"`},
+	{"ls -- --route -x - y", `DIRECTORY (OF FILES) ""--route, ""-x, -, y`},
+	{"ls -- --", `DIRECTORY (OF FILES) ""--`},
+
+	// Options.
+	{"COPY --route=direct a b", "COPY (FILE) a (TO FILE) b --route=direct"},
+	{"COPY a --ROUTE=auto b --choreography=rfc959", "COPY (FILE) a (TO FILE) b --route=auto --choreography=rfc959"},
+	{"COPY a b --choreography=x,y", "COPY (FILE) a (TO FILE) b --choreography=x,y"},
+	{`COPY a b --choreography="x y"z`, `COPY (FILE) a (TO FILE) b --choreography="x y"z`},
+	{"COPY a b --foo", "10: unknown option --foo of COPY"},
+	{"COPY a b --rout=direct", "10: unknown option --rout of COPY; did you mean --route?"},
+	{"COPY a b --route", "10: option --route needs a value: --route=direct|relay|auto"},
+	{"COPY a b --route=", "10: option --route needs a value: --route=direct|relay|auto"},
+	{"COPY a b --route=fast", "18: expected direct, relay or auto, not fast"},
+	{"COPY a b --choreography", "10: option --choreography needs a value: --choreography=NAME"},
+	{"COPY --route=auto a b --route=auto", "23: option --route is given twice"},
+	{"ls --route=auto", "4: unknown option --route of DIRECTORY"},
+	{"ls -l", "4: unknown option \"-l\" of DIRECTORY; a pathname that begins with a dash goes behind -- or in quotes"},
+	{"EXPLAIN --route=auto COPY a b", "9: unknown option --route of EXPLAIN"},
+
+	// Several statements, comments, continued lines.
+	{"", ""},
+	{"  \t\r\n\n# only a comment\n", ""},
+	{"#!/usr/bin/env -S rsexec run\nls\n", "DIRECTORY"},
+	{"\ufeffls", "DIRECTORY"},
+	{"ls ; sites", "DIRECTORY\nSITES"},
+	{"ls a ;\tls b ;", "DIRECTORY (OF FILES) a\nDIRECTORY (OF FILES) b"},
+	{"; ; ls ; # x", "DIRECTORY"},
+	{"ls ;x", "DIRECTORY (OF FILES) ;x"},
+	{"ls\r\nsites\r\n", "DIRECTORY\nSITES"},
+	{"COPY a \\\n  b", "COPY (FILE) a (TO FILE) b"},
+	{"COPY a \\\r\n  b\r\n", "COPY (FILE) a (TO FILE) b"},
+	{"ls a\\\nb", "DIRECTORY (OF FILES) ab"},
+	{"ls \"a\\\nb\"", `DIRECTORY (OF FILES) "ab"`},
+	{"ls a\\\\\nsites", "DIRECTORY (OF FILES) a\"\\\\\"\nSITES"},
+	{"ls # c:\\\nsites", "DIRECTORY\nSITES"},
+	{"ls -- -x ; ls -x", "15: unknown option \"-x\" of DIRECTORY; a pathname that begins with a dash goes behind -- or in quotes"},
+
+	// Verbs that are none.
+	{"APEND a b", "1: unknown verb APEND; did you mean APPEND?"},
+	{"tyep a", "1: unknown verb tyep; did you mean TYPE?"},
+	{"exti", "1: unknown verb exti; did you mean QUIT?"},
+	{"XYZZY", "1: unknown verb XYZZY; HELP lists the verbs"},
+	{"mkdir x", "1: unknown verb mkdir; HELP lists the verbs"},
+	{`""`, "1: expected a verb, not an empty word; HELP lists the verbs"},
+	{"  D a", "3: ambiguous verb D: DELETE or DIRECTORY"},
+	{"t a", "1: ambiguous verb t: TYPE or TRACE"},
+	{"COPYX a b", "1: unknown verb COPYX; did you mean COPY?"},
+	{"HELP FOO", "6: unknown verb FOO; HELP lists the verbs"},
+	{"HELP d", "6: ambiguous verb d: DELETE or DIRECTORY"},
+	{"EXPLAIN TYEP a", "9: unknown verb TYEP; did you mean TYPE?"},
+	{"(FILE) a", "1: expected a verb"},
+	{"--route=direct", "1: expected a verb"},
+	{", a", "1: expected a verb"},
+
+	// Operands too few and too many.
+	{"COPY", "5: expected (FILE) or a pathname"},
+	{"COPY   # to what", "5: expected (FILE) or a pathname"},
+	{"COPY a", "7: expected (TO FILE) or a pathname"},
+	{"COPY (FILE)", "12: expected a pathname after (FILE)"},
+	{"COPY a (TO FILE)", "17: expected a pathname after (TO FILE)"},
+	{"COPY (FILE) a ; ls", "14: expected (TO FILE) or a pathname"},
+	{"COPY a,b", "9: expected (TO FILE) or a pathname"},
+	{"COPY é", "7: expected (TO FILE) or a pathname"},
+	{"RENAME a", "9: expected (TO BE) or a pathname"},
+	{"TYPE", "5: expected (FILE) or a pathname"},
+	{"EXPLAIN", "8: expected (COMMAND) or a statement"},
+	{"EXPLAIN (COMMAND)", "18: expected a statement after (COMMAND)"},
+	{"EXPLAIN COPY a", "15: expected (TO FILE) or a pathname"},
+	{"DELETE a b", "10: too many operands; expected DELETE (FILE) pathname"},
+	{"RENAME a b c", "12: too many operands; expected RENAME (EXISTING FILE) source (TO BE) destination"},
+	{"QUIT now", "6: too many operands; expected QUIT"},
+	{"HELP a b", "8: too many operands; expected HELP [(WITH) verb]"},
+
+	// Guide words at the wrong place.
+	{"COPY (TO FILE) a", "6: expected (FILE) or a pathname, not (TO FILE)"},
+	{"COPY (FOO) a", "6: expected (FILE) or a pathname, not (FOO)"},
+	{"COPY (FILE) a (FILE) b", "15: expected (TO FILE) or a pathname, not (FILE)"},
+	{"COPY (FILE) (TO FILE) b", "13: expected a pathname after (FILE), not (TO FILE)"},
+	{"COPY a (TO FILE) b (TO FILE) c", "20: expected the end of the statement, not (TO FILE)"},
+	{"COPY a (TO FILE) b c", "20: too many operands; expected COPY (FILE) source,... (TO FILE) destination"},
+	{"RENAME a b (TO BE) c", "12: expected the end of the statement, not (TO BE)"},
+	{"ls a (OF FILES) b", "6: expected a pathname or the end of the statement, not (OF FILES)"},
+	{"QUIT (NOW)", "6: expected the end of the statement, not (NOW)"},
+
+	// Lists.
+	{"COPY a, b,", "11: expected a pathname after the comma"},
+	{"COPY a,,b c", "8: expected a pathname after the comma"},
+	{"COPY ,a b", "6: expected a pathname before the comma"},
+	{"COPY a, (TO FILE) b", "9: expected a pathname after the comma"},
+	{"COPY a, --route=auto b", "9: expected a pathname after the comma"},
+	{"COPY (FILE), b", "12: expected a pathname before the comma"},
+	{"COPY a b,c", "10: expected a pathname after (TO FILE), not a list"},
+	{"TYPE a,b", "8: expected a pathname after (FILE), not a list"},
+	{"EXPLAIN ls, b", "13: expected a statement, not a list"},
+
+	// Text that is no token.
+	{`TYPE "a b`, "6: open quote"},
+	{`TYPE a'b`, "7: open quote"},
+	{"TYPE 'a\nb'", "6: open quote"},
+	{`TYPE "a\q"`, "8: unknown escape; there are " + `\" \\ \t \n \xHH \u{HHHH}`},
+	{`TYPE "\xg0"`, "7: unknown escape; there are " + `\" \\ \t \n \xHH \u{HHHH}`},
+	{`TYPE "\u{d800}"`, "7: unknown escape; there are " + `\" \\ \t \n \xHH \u{HHHH}`},
+	{`TYPE "\u{41"`, "7: unknown escape; there are " + `\" \\ \t \n \xHH \u{HHHH}`},
+	{`TYPE "a\x00"`, "8: a word cannot hold a NUL"},
+	{"TYPE a\x00", "7: a word cannot hold a NUL"},
+	{"TYPE (TO FILE", "6: open parenthesis"},
+	{"TYPE (a.b)", "6: a pathname that begins with ( must be quoted"},
+	{"TYPE ()", "6: a pathname that begins with ( must be quoted"},
+	{"ls; sites", "3: " + faultSemicolon},
+	{"TYPE a;", "7: " + faultSemicolon},
+	{`TYPE a\`, "7: the text ends in the middle of a continued line"},
+	{`TYPE a \`, "8: the text ends in the middle of a continued line"},
+	{"COPY a, 'b", "9: open quote"},
+	{"'COPY", "1: open quote"},
+}
+
+func TestParse(t *testing.T) {
+	for _, test := range statementTests {
+		list, err := Parse("", test.text)
+		got := sketch(list)
+		if err != nil {
+			e, ok := err.(*SyntaxError)
+			if !ok {
+				t.Errorf("%q: error %v is no SyntaxError", test.text, err)
+				continue
+			}
+			got = fmt.Sprintf("%d: %s", e.Column, e.Msg)
+		}
+		if got != test.want {
+			t.Errorf("%q\n got %s\nwant %s", test.text, got, test.want)
+		}
+	}
+}
+
+// sketch writes statements one a line.
+func sketch(list []*Statement) string {
+	lines := make([]string, len(list))
+	for i, st := range list {
+		lines[i] = st.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestStatement(t *testing.T) {
+	list, err := Parse("", "\n  cp SITE1:\"/a b\"é, c \\\n d --route=relay ; EXPLAIN ls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cp, _ := FindVerb("COPY")
+	ls, _ := FindVerb("ls")
+	explain, _ := FindVerb("EXPLAIN")
+	bare := func(text string, line, column, offset int) Word {
+		return Word{Raw: text, Parts: []Part{{Text: text}}, Pos: Position{line, column, offset}}
+	}
+	want := []*Statement{
+		{
+			Verb: cp,
+			Operands: [][]Word{
+				{
+					{
+						Raw:   `SITE1:"/a b"é`,
+						Parts: []Part{{"SITE1:", false}, {"/a b", true}, {"é", false}},
+						Pos:   Position{2, 6, 6},
+					},
+					bare("c", 2, 21, 22),
+				},
+				{bare("d", 3, 2, 27)},
+			},
+			Options: []Setting{{Option: &cp.Options[0], Value: bare("relay", 3, 12, 37), Pos: Position{3, 4, 29}}},
+			Pos:     Position{2, 3, 3},
+		},
+		{
+			Verb:     explain,
+			Operands: [][]Word{nil},
+			Inner:    &Statement{Verb: ls, Operands: [][]Word{nil}, Pos: Position{3, 28, 53}},
+			Pos:      Position{3, 20, 45},
+		},
+	}
+	if diff := cmp.Diff(want, list, sameVerb, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	st := list[0]
+	if got := st.Operand(0).Value(); got != "SITE1:/a bé" {
+		t.Errorf("Operand(0) is %q", got)
+	}
+	if got := len(st.List(0)); got != 2 {
+		t.Errorf("List(0) has %d words", got)
+	}
+	if got := st.Operand(7); len(got.Parts) != 0 || got.Value() != "" {
+		t.Errorf("Operand(7) is %v", got)
+	}
+	if got, given := st.Option("route"); got != "relay" || !given {
+		t.Errorf("Option(route) is %q, %v", got, given)
+	}
+	if got, given := st.Option("choreography"); got != "" || given {
+		t.Errorf("Option(choreography) is %q, %v", got, given)
+	}
+}
+
+// sameVerb compares verbs as entries of the table.
+var sameVerb = cmp.Comparer(func(a, b *Verb) bool { return a == b })
+
+// sameStatement ignores what String does not keep.
+var sameStatement = cmp.Options{
+	sameVerb,
+	cmpopts.EquateEmpty(),
+	cmpopts.IgnoreTypes(Position{}),
+	cmpopts.IgnoreFields(Word{}, "Raw"),
+}
+
+func FuzzParse(f *testing.F) {
+	for _, test := range statementTests {
+		f.Add(test.text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := Parse("fuzz", text)
+		if err != nil {
+			e, ok := err.(*SyntaxError)
+			if !ok {
+				t.Fatalf("error %v is no SyntaxError", err)
+			}
+			if lines := strings.Count(text, "\n") + 1; e.Line < 1 || e.Line > lines || e.Column < 1 || e.Msg == "" {
+				t.Errorf("misplaced error %v", e)
+			}
+			if !strings.Contains(text, e.Text) {
+				t.Errorf("text %q of the error is not in the script", e.Text)
+			}
+			e.Snippet()
+		}
+		for _, st := range list {
+			again, err := Parse("", st.String())
+			if err != nil {
+				t.Fatalf("%s: %v", st, err)
+			}
+			if diff := cmp.Diff([]*Statement{st}, again, sameStatement); diff != "" {
+				t.Fatalf("%s\n(-first +again)\n%s", st, diff)
+			}
+		}
+		Complete(text, len(text)/2)
+		Complete(text, len(text))
+	})
+}

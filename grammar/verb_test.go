@@ -1,0 +1,135 @@
+package grammar
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestTable checks what the table must have so that all that is derived from it
+// works.
+func TestTable(t *testing.T) {
+	spellings := map[string]string{}
+	claim := func(spelling, verb string) {
+		if other, taken := spellings[strings.ToUpper(spelling)]; taken {
+			t.Errorf("%s is a spelling of both %s and %s", spelling, other, verb)
+		}
+		spellings[strings.ToUpper(spelling)] = verb
+	}
+	for _, v := range Verbs() {
+		claim(v.Name, v.Name)
+		for _, a := range v.Aliases {
+			claim(a, v.Name)
+			if a != strings.ToLower(a) {
+				t.Errorf("alias %s is not in small letters", a)
+			}
+		}
+		if v.Name == "" || v.Name != strings.ToUpper(v.Name) || strings.ContainsAny(v.Name, " -") {
+			t.Errorf("verb %q is not one word in capitals", v.Name)
+		}
+		if v.Summary == "" || strings.Contains(v.Summary, "\n") || strings.HasSuffix(v.Summary, ".") {
+			t.Errorf("%s: summary %q", v.Name, v.Summary)
+		}
+		if !strings.HasSuffix(v.Help, ".") || strings.Contains(v.Help, "\n") {
+			t.Errorf("%s: help %q is not one paragraph", v.Name, v.Help)
+		}
+		many := 0
+		for i := range v.Slots {
+			s := &v.Slots[i]
+			if len(s.Guides) == 0 || s.Kind < Source || s.Kind > Command {
+				t.Errorf("%s: slot %d has no guide words or no kind", v.Name, i)
+			}
+			for _, g := range s.Guides {
+				if g != guideName(g) {
+					t.Errorf("%s: guide words %q are not as they are compared", v.Name, g)
+				}
+			}
+			if s.Kind == Command && i != len(v.Slots)-1 {
+				t.Errorf("%s: a slot follows the statement", v.Name)
+			}
+			if s.Many {
+				many++
+			}
+		}
+		if many > 1 {
+			t.Errorf("%s: more than one slot for many", v.Name)
+		}
+		for i := range v.Options {
+			o := &v.Options[i]
+			if o.Name == "" || o.Name != strings.ToLower(o.Name) || strings.Contains(o.Name, "=") || o.Help == "" {
+				t.Errorf("%s: option %+v", v.Name, o)
+			}
+			for _, c := range o.Choices {
+				if c.Value == "" || c.Help == "" {
+					t.Errorf("%s: choice %+v of --%s", v.Name, c, o.Name)
+				}
+			}
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for name, want := range map[string]string{
+		"APPEND":    "APPEND (FILE) source,... (TO FILE) destination [--route=direct|relay|auto] [--choreography=NAME]",
+		"RENAME":    "RENAME (EXISTING FILE) source (TO BE) destination",
+		"DIRECTORY": "DIRECTORY [(OF FILES) source,...]",
+		"EXPLAIN":   "EXPLAIN (COMMAND) statement",
+		"HELP":      "HELP [(WITH) verb]",
+		"QUIT":      "QUIT",
+	} {
+		v, err := FindVerb(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.Usage(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestAbbreviations checks every prefix of every verb against the definition.
+func TestAbbreviations(t *testing.T) {
+	for _, v := range Verbs() {
+		for n := 1; n <= len(v.Name); n++ {
+			prefix := v.Name[:n]
+			var exact *Verb
+			count := 0
+			for _, w := range Verbs() {
+				if w.called(prefix) {
+					exact = w
+				}
+				if strings.HasPrefix(w.Name, prefix) {
+					count++
+				}
+			}
+			got, err := FindVerb(strings.ToLower(prefix))
+			switch {
+			case exact != nil && got != exact:
+				t.Errorf("%s is %v, want %s", prefix, got, exact.Name)
+			case exact == nil && count == 1 && got != v:
+				t.Errorf("%s is %v, want %s", prefix, got, v.Name)
+			case exact == nil && count > 1 && (err == nil || !strings.Contains(err.Error(), v.Name)):
+				t.Errorf("%s: error %v does not name %s", prefix, err, v.Name)
+			}
+		}
+	}
+}
+
+// TestSwitch checks options without a value, of which a verb of its own has one.
+func TestSwitch(t *testing.T) {
+	v := &Verb{Name: "TEST", Options: []Option{{Name: "deep", Help: "go deep"}}}
+	word := func(text string) Word { return Word{Raw: text, Parts: []Part{{Text: text}}} }
+	a := newAssembly(v, Position{})
+	if f := a.addOption(word("--deep")); f != nil {
+		t.Fatal(f.msg)
+	}
+	if value, given := a.st.Option("deep"); value != "" || !given {
+		t.Errorf("the switch is %q, %v", value, given)
+	}
+	if got := a.st.String(); got != "TEST --deep" {
+		t.Error(got)
+	}
+	a = newAssembly(v, Position{})
+	if f := a.addOption(word("--deep=1")); f == nil || f.msg != "option --deep takes no value" {
+		t.Errorf("%+v", f)
+	}
+}

@@ -1,0 +1,185 @@
+package grammar
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A Position is a place in a script.
+type Position struct {
+	Line   int // from 1
+	Column int // in runes, from 1
+	Offset int // in bytes, from 0
+}
+
+// A Word is one operand as it was typed: a pathname, or the name of a verb.
+type Word struct {
+	Raw   string // as typed, quotes included
+	Parts []Part // never empty; neighbours differ in Quoted
+	Pos   Position
+}
+
+// A Part is a piece of a word. Only text that was not quoted can have a special
+// meaning. An empty Part is there only at the beginning of a word, where it keeps
+// what follows from being taken for an option or a comment.
+type Part struct {
+	Text   string
+	Quoted bool // in quotes, or behind a backslash
+}
+
+// Value returns the text that w stands for, without its quotes.
+func (w Word) Value() string {
+	if len(w.Parts) == 1 {
+		return w.Parts[0].Text
+	}
+	var b strings.Builder
+	for _, p := range w.Parts {
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
+// Bare reports whether no part of w is quoted.
+func (w Word) Bare() bool { return len(w.Parts) == 1 && !w.Parts[0].Quoted }
+
+// String returns w so that it reads as the same parts again. Quoted parts are
+// always in double quotes.
+func (w Word) String() string {
+	if w.Bare() {
+		return w.Parts[0].Text
+	}
+	var b strings.Builder
+	for _, p := range w.Parts {
+		if p.Quoted {
+			writeQuoted(&b, p.Text)
+		} else {
+			b.WriteString(p.Text)
+		}
+	}
+	return b.String()
+}
+
+// A partBuilder collects the text of a word. The zero value is an empty one.
+type partBuilder struct {
+	parts   []Part // before text
+	text    []byte
+	quoted  bool // text is quoted
+	started bool // text is a part, even if empty
+}
+
+// add adds text to the last part if that is quoted likewise, else as a new part.
+// An empty text counts only at the beginning of the word.
+func (b *partBuilder) add(text []byte, quoted bool) {
+	if b.started && len(text) == 0 {
+		return
+	}
+	if b.started && b.quoted != quoted {
+		b.parts = b.all()
+		b.text = b.text[:0]
+	}
+	b.text = append(b.text, text...)
+	b.quoted, b.started = quoted, true
+}
+
+// all returns the parts so far.
+func (b *partBuilder) all() []Part {
+	if !b.started {
+		return nil
+	}
+	return append(b.parts, Part{string(b.text), b.quoted})
+}
+
+// looksLikeOption reports whether the word begins with a dash that is not quoted,
+// and has more to it.
+func (b *partBuilder) looksLikeOption() bool {
+	if len(b.parts) > 0 {
+		return !b.parts[0].Quoted && b.parts[0].Text[0] == '-'
+	}
+	return !b.quoted && len(b.text) > 1 && b.text[0] == '-'
+}
+
+// Quote returns name as one word whose value is exactly name, and which is
+// never read as an option, a comment, guide words, a pattern or several words.
+// No word can hold a NUL byte: a name with one gives a word that is refused.
+func Quote(name string) string {
+	if isPlain(name) {
+		return name
+	}
+	var b strings.Builder
+	writeQuoted(&b, name)
+	return b.String()
+}
+
+// isPlain reports whether name means itself without quotes, now and in a
+// language with variables, patterns and redirections.
+func isPlain(name string) bool {
+	for i, r := range name {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+		case strings.ContainsRune("./_", r):
+		case i > 0 && strings.ContainsRune(":;-+=@%", r):
+		default:
+			return false
+		}
+	}
+	return name != "" && utf8.ValidString(name) && !strings.HasSuffix(name, ";")
+}
+
+// writeQuoted writes text in double quotes, on one line and without control
+// characters.
+func writeQuoted(b *strings.Builder, text string) {
+	b.WriteByte('"')
+	for len(text) > 0 {
+		r, n := utf8.DecodeRuneInString(text)
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(text[0])
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r < 0x80 && !unicode.IsPrint(r), r == utf8.RuneError && n == 1:
+			fmt.Fprintf(b, `\x%02x`, text[0])
+		case !unicode.IsPrint(r):
+			fmt.Fprintf(b, `\u{%x}`, r)
+		default:
+			b.WriteString(text[:n])
+		}
+		text = text[n:]
+	}
+	b.WriteByte('"')
+}
+
+// simpleEscapes are the escapes of one letter in double quotes.
+var simpleEscapes = map[byte]string{'"': `"`, '\\': `\`, 't': "\t", 'n': "\n"}
+
+// maxEscape is the length of the longest escape.
+const maxEscape = len(`\u{10ffff}`)
+
+// unescape reads the escape at the beginning of text, which is a backslash. It
+// returns what the escape stands for and its length, or a length of 0 if it is no
+// escape.
+func unescape(text []byte) (value string, n int) {
+	if len(text) < 2 {
+		return "", 0
+	}
+	if v, ok := simpleEscapes[text[1]]; ok {
+		return v, 2
+	}
+	switch {
+	case text[1] == 'x' && len(text) >= 4:
+		if b, err := strconv.ParseUint(string(text[2:4]), 16, 8); err == nil {
+			return string([]byte{byte(b)}), 4
+		}
+	case strings.HasPrefix(string(text[:min(len(text), 3)]), `\u{`):
+		digits, _, closed := strings.Cut(string(text[3:min(len(text), maxEscape)]), "}")
+		if r, err := strconv.ParseUint(digits, 16, 32); closed && err == nil && utf8.ValidRune(rune(r)) {
+			return string(rune(r)), len(`\u{}`) + len(digits)
+		}
+	}
+	return "", 0
+}

@@ -1,0 +1,10 @@
+// Package resolver makes complete pathnames of what a person typed: it knows
+// the ways to write one, and looks partial ones up at the sites.
+//
+// Invariants:
+//
+//   - A site that could not be asked is never counted as a site that does not
+//     have the file: every answer tells which sites were not heard.
+//   - A partial name is completed only to a file that was seen; where there is
+//     a choice, the choice is never made silently.
+package resolver

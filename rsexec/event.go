@@ -1,0 +1,226 @@
+package rsexec
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"rsexec/grammar"
+	"rsexec/rsexec/plan"
+	"rsexec/rsexec/transfer"
+	"rsexec/sites"
+)
+
+// An event is one thing to tell: as a JSON object, or as text for a person.
+// The objects are those of DESIGN section 10.
+type event interface {
+	text() string
+}
+
+// printer writes events, each whole. It may be used by several goroutines.
+type printer struct {
+	mu   sync.Mutex
+	out  io.Writer
+	err  io.Writer
+	json bool
+}
+
+// print writes an event to the results.
+func (p *printer) print(e event) error {
+	text := e.text()
+	if p.json {
+		b, err := json.Marshal(e)
+		if err != nil {
+			return fmt.Errorf("event: %w", err)
+		}
+		text = string(b) + "\n"
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := io.WriteString(p.out, text); err != nil {
+		return &sites.Error{Op: "write the result", Kind: sites.Other, Err: err}
+	}
+	return nil
+}
+
+// tell writes an event that is no result: with --json among the results, else
+// to the person. There is nobody to tell that it could not be written.
+func (p *printer) tell(e event) {
+	if p.json {
+		p.print(e)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	io.WriteString(p.err, e.text())
+}
+
+func (p *printer) notice(line string) { p.tell(noticeEvent{"notice", line}) }
+
+func (p *printer) error(err error) { p.tell(newErrorEvent(err)) }
+
+type noticeEvent struct {
+	Event string `json:"event"`
+	Text  string `json:"text"`
+}
+
+func (e noticeEvent) text() string { return "rsexec: " + e.Text + "\n" }
+
+type transferEvent struct {
+	Event string `json:"event"`
+	transfer.Result
+}
+
+func (e transferEvent) text() string {
+	verified := "not verified, for a site does not tell sizes"
+	if e.Verified != "none" {
+		verified = e.Verified + " verified"
+	}
+	way := "server to server by " + e.Choreography
+	switch e.Choreography {
+	case plan.Relay.Name:
+		way = "through this host"
+	case plan.LocalCopy.Name:
+		way = "with this host"
+	}
+	return fmt.Sprintf("%s %s to %s: %d bytes %s, %s, %.3f s\n",
+		e.Verb, e.Source, e.Destination, e.Bytes, way, verified, e.Seconds)
+}
+
+type entryEvent struct {
+	Event    string `json:"event"`
+	Pathname string `json:"pathname"`
+	Type     string `json:"type"`
+	Size     *int64 `json:"size,omitempty"`
+	Modified string `json:"modified,omitempty"`
+	Target   string `json:"target,omitempty"`
+
+	shown string
+}
+
+func newEntryEvent(p sites.Pathname, e sites.Entry, shown string) entryEvent {
+	ev := entryEvent{Event: "entry", Pathname: p.Site + ":" + p.Path, Type: e.Type.String(), Target: e.Target, shown: sites.Printable(shown)}
+	if e.Size >= 0 {
+		ev.Size = &e.Size
+	}
+	if !e.Modified.IsZero() {
+		ev.Modified = e.Modified.UTC().Format(time.RFC3339)
+	}
+	if ev.Type == "dir" {
+		ev.shown += "/"
+	}
+	if e.Target != "" {
+		ev.shown += " -> " + sites.Printable(e.Target)
+	}
+	return ev
+}
+
+func (e entryEvent) text() string {
+	size, modified := "", ""
+	if e.Size != nil {
+		size = fmt.Sprint(*e.Size)
+	}
+	if e.Modified != "" {
+		modified = strings.Replace(e.Modified[:16], "T", " ", 1)
+	}
+	return fmt.Sprintf("%12s  %16s  %s\n", size, modified, e.shown)
+}
+
+type siteEvent struct {
+	Event    string   `json:"event"`
+	Name     string   `json:"name"`
+	URL      string   `json:"url"`
+	Up       bool     `json:"up"`
+	RTT      float64  `json:"rtt_ms,omitempty"`
+	Features []string `json:"features,omitempty"`
+	Reason   string   `json:"reason,omitempty"`
+}
+
+func (e siteEvent) text() string {
+	state := fmt.Sprintf("up    %8.1f ms", e.RTT)
+	if !e.Up {
+		state = "down  " + strings.Repeat(" ", 11)
+	}
+	line := fmt.Sprintf("%-16s %s  %s", e.Name, state, e.URL)
+	if len(e.Features) > 0 {
+		line += "\n" + strings.Repeat(" ", 17) + strings.Join(e.Features, " ")
+	}
+	if e.Reason != "" {
+		line += "\n" + strings.Repeat(" ", 17) + e.Reason
+	}
+	return line + "\n"
+}
+
+type textEvent struct {
+	Event string `json:"event"`
+	Text  string `json:"text"`
+}
+
+func (e textEvent) text() string { return e.Text }
+
+// dataEvent is a piece of a file that TYPE shows; one of its two fields is
+// set.
+type dataEvent struct {
+	Event    string `json:"event"`
+	Pathname string `json:"pathname"`
+	Text     string `json:"text,omitempty"`
+	Base64   string `json:"base64,omitempty"`
+
+	raw []byte
+}
+
+func newDataEvent(p sites.Pathname, raw []byte) dataEvent {
+	e := dataEvent{Event: "data", Pathname: p.String(), raw: raw}
+	if utf8.Valid(raw) {
+		e.Text = string(raw)
+	} else {
+		e.Base64 = base64.StdEncoding.EncodeToString(raw)
+	}
+	return e
+}
+
+func (e dataEvent) text() string { return string(e.raw) }
+
+type errorEvent struct {
+	Event    string `json:"event"`
+	Kind     string `json:"kind"`
+	Op       string `json:"op,omitempty"`
+	Site     string `json:"site,omitempty"`
+	Pathname string `json:"pathname,omitempty"`
+	Code     int    `json:"code,omitempty"`
+	Text     string `json:"text"`
+
+	shown string
+}
+
+// newErrorEvent makes an event of an error. Its Text is the whole line that a
+// person would see.
+func newErrorEvent(err error) errorEvent {
+	ev := errorEvent{Event: "error", Kind: sites.KindOf(err).String(), Text: err.Error()}
+	var e *sites.Error
+	var syntax *grammar.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		ev.Kind = "syntax"
+		ev.shown = syntax.Error() + "\n" + syntax.Snippet()
+	case errors.As(err, &e):
+		ev.Op, ev.Site, ev.Code = e.Op, e.Site, e.Code
+		if e.Path != "" {
+			ev.Pathname = sites.Pathname{Site: e.Site, Path: e.Path}.String()
+		}
+	}
+	return ev
+}
+
+func (e errorEvent) text() string {
+	if e.shown != "" {
+		return e.shown + "\n"
+	}
+	return "rsexec: " + e.Text + "\n"
+}

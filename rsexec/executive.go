@@ -1,0 +1,303 @@
+package rsexec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rsexec/grammar"
+	"rsexec/resolver"
+	"rsexec/rsexec/transfer"
+	"rsexec/sites"
+	"rsexec/sites/ftp"
+	"rsexec/sites/local"
+)
+
+// ErrQuit is returned by Run for QUIT.
+var ErrQuit = errors.New("quit")
+
+// Options says how an Executive works.
+type Options struct {
+	Sites []sites.Config // beside LOCAL
+	Out   io.Writer      // results
+	Err   io.Writer      // errors, notices and traces
+	JSON  bool           // one JSON object a line on Out, errors and notices too
+	Trace bool           // the control dialogues on Err
+	Yes   bool           // no question is asked: the answer is yes
+
+	// Interactive says that a person reads along: where a name may mean several
+	// files it is asked which one.
+	Interactive bool
+
+	// Ask puts a question to the person and returns the answer, which is not
+	// echoed if it is secret. It is nil where nobody can be asked.
+	Ask func(ctx context.Context, question string, secret bool) (string, error)
+}
+
+// Executive runs statements. It is used by one goroutine at a time.
+type Executive struct {
+	options  Options
+	network  *network
+	resolver resolver.Resolver
+	mover    transfer.Mover
+	printer  *printer
+	tracer   *tracer // what TRACE and --trace print with; nil if nothing is traced
+	verbs    map[string]action
+}
+
+// action performs one statement. Each verb's stands in a file of its own.
+type action func(ctx context.Context, st *grammar.Statement) error
+
+// New returns an executive. No site is asked before a statement needs it.
+func New(o Options) (*Executive, error) {
+	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON}}
+	net, err := newNetwork(o.Sites, x.password)
+	if err != nil {
+		return nil, err
+	}
+	x.network = net
+	x.resolver = resolver.Resolver{Network: net}
+	if len(net.order) == 1 {
+		// With one site a bare name can only be meant for it.
+		x.resolver.Working = sites.Pathname{Site: net.order[0].Name(), Path: net.order[0].(*ftp.Site).Config().Home}
+	}
+	if o.Ask != nil && o.Interactive {
+		x.resolver.Choose = x.choose
+	}
+	x.mover = transfer.Mover{Routes: transfer.NewRoutes(), Notice: x.printer.notice}
+	if o.Trace {
+		x.tracer = newTracer(o.Err)
+	}
+	x.verbs = map[string]action{
+		"APPEND": x.append, "COPY": x.copy, "DELETE": x.delete, "DIRECTORY": x.directory, "EXPLAIN": x.explain,
+		"HELP": x.help, "QUIT": x.quit, "RENAME": x.rename, "SITES": x.sites, "TRACE": x.trace, "TYPE": x.typ, "WHERE": x.where,
+	}
+	return x, nil
+}
+
+// Close ends all sessions with all sites.
+func (x *Executive) Close() error { return x.network.close() }
+
+// Prompt returns the prompt for the next statement: the working directory, if
+// there is one, and the TENEX EXEC's sign.
+func (x *Executive) Prompt() string {
+	if x.resolver.Working.Site == "" {
+		return "@ "
+	}
+	return x.resolver.Working.String() + " @ "
+}
+
+// Run performs one statement. Its error was not printed yet: see Report.
+func (x *Executive) Run(ctx context.Context, st *grammar.Statement) error {
+	if x.tracer != nil {
+		ctx = x.tracer.under(ctx)
+	}
+	return x.perform(ctx, st)
+}
+
+func (x *Executive) perform(ctx context.Context, st *grammar.Statement) error {
+	act, ok := x.verbs[st.Verb.Name]
+	if !ok {
+		return &sites.Error{Op: st.Verb.Name, Kind: sites.Unsupported, Msg: "no such verb here"}
+	}
+	return act(ctx, st)
+}
+
+// RunScript performs the statements of a script one after the other, and stops
+// at the first that fails; its error is reported. The status is the process's
+// (DESIGN section 10).
+func (x *Executive) RunScript(ctx context.Context, name string, script io.Reader) (status int) {
+	statements := grammar.NewReader(name, script)
+	for {
+		st, err := statements.Next()
+		switch {
+		case err == io.EOF:
+			return 0
+		case err == nil:
+			err = x.Run(ctx, st)
+		}
+		if err == ErrQuit {
+			return 0
+		}
+		if err != nil {
+			x.Report(err)
+			return Status(err)
+		}
+	}
+}
+
+// Report prints the error of a statement.
+func (x *Executive) Report(err error) { x.printer.error(err) }
+
+// The exit statuses (DESIGN section 10).
+const (
+	StatusFailed      = 1   // a command failed
+	StatusUsage       = 2   // wrong usage or syntax
+	StatusSome        = 3   // some files of a group failed
+	StatusUnreachable = 4   // a site could not be reached
+	StatusNotFound    = 5   // a name was not found or ambiguous
+	StatusInterrupted = 130 // interrupted
+)
+
+// Status returns the exit status for the error of a statement.
+func Status(err error) int {
+	var syntax *grammar.SyntaxError
+	var some *someFailed
+	switch {
+	case err == nil, err == ErrQuit:
+		return 0
+	case errors.As(err, &syntax):
+		return StatusUsage
+	case errors.As(err, &some):
+		return some.status()
+	}
+	switch sites.KindOf(err) {
+	case sites.Usage:
+		return StatusUsage
+	case sites.Unreachable:
+		return StatusUnreachable
+	case sites.NotFound, sites.Ambiguous:
+		return StatusNotFound
+	case sites.Cancelled:
+		return StatusInterrupted
+	}
+	return StatusFailed
+}
+
+// someFailed is the error of a statement over several files. Each file's own
+// error was reported already.
+type someFailed struct {
+	verb          string
+	failed, total int
+	last          error
+}
+
+func (e *someFailed) Error() string {
+	return fmt.Sprintf("%s: %d of %d failed", e.verb, e.failed, e.total)
+}
+
+func (e *someFailed) Unwrap() error { return e.last }
+
+func (e *someFailed) status() int {
+	if e.failed < e.total {
+		return StatusSome
+	}
+	return Status(e.last)
+}
+
+// each performs work for every word. With several words a failure is reported
+// and the rest is still done; a cancelled context ends it.
+func (x *Executive) each(ctx context.Context, verb string, words []grammar.Word, work func(typed string) error) error {
+	if len(words) == 1 {
+		return work(words[0].Value())
+	}
+	failed := &someFailed{verb: verb, total: len(words)}
+	for i, w := range words {
+		err := work(w.Value())
+		if err == nil {
+			continue
+		}
+		x.Report(err)
+		failed.failed++
+		failed.last = err
+		if ctx.Err() != nil {
+			failed.failed += len(words) - i - 1
+			return err
+		}
+	}
+	if failed.failed > 0 {
+		return failed
+	}
+	return nil
+}
+
+// source completes the name of a file that is read, and says which sites were
+// not heard on the way.
+func (x *Executive) source(ctx context.Context, typed string) (resolver.Place, error) {
+	res, err := x.resolver.Source(ctx, typed)
+	if err == nil {
+		x.tellUnheard(res)
+	}
+	return res.Place, err
+}
+
+// destination completes the name of a file that is written.
+func (x *Executive) destination(ctx context.Context, typed string) (resolver.Place, error) {
+	res, err := x.resolver.Destination(ctx, typed)
+	if err == nil {
+		x.tellUnheard(res)
+	}
+	return res.Place, err
+}
+
+func (x *Executive) tellUnheard(res resolver.Resolution) {
+	if len(res.Searched) < 2 {
+		return
+	}
+	for _, p := range res.Unheard() {
+		x.printer.notice(fmt.Sprintf("%s may have %s too: %v", p.Site.Name(), sites.Printable(res.Typed), p.Err))
+	}
+}
+
+// choose asks which of several files is meant.
+func (x *Executive) choose(ctx context.Context, typed string, found []resolver.Place) (int, error) {
+	var question strings.Builder
+	fmt.Fprintf(&question, "%s may be\n", sites.Printable(typed))
+	for i, p := range found {
+		fmt.Fprintf(&question, "  %d  %s\n", i+1, p.Pathname)
+	}
+	question.WriteString("which one (a number)? ")
+	answer, err := x.options.Ask(ctx, question.String(), false)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(answer))
+	if err != nil || n < 1 || n > len(found) {
+		return 0, &sites.Error{Path: typed, Kind: sites.Ambiguous, Msg: "none was chosen"}
+	}
+	return n - 1, nil
+}
+
+// network holds the sites. It implements resolver.Network.
+type network struct {
+	order  []sites.Site // as they were given, without LOCAL
+	byName map[string]sites.Site
+	dsk    []sites.Site
+}
+
+func newNetwork(configs []sites.Config, password ftp.Password) (*network, error) {
+	n := &network{byName: map[string]sites.Site{sites.LocalName: local.Site{}}}
+	for _, c := range configs {
+		if _, twice := n.byName[c.Name]; twice {
+			return nil, &sites.Error{Op: "site", Site: c.Name, Kind: sites.Usage, Msg: "it is named twice"}
+		}
+		s := ftp.New(c, password)
+		n.order = append(n.order, s)
+		n.byName[c.Name] = s
+		if !c.NotInDSK {
+			n.dsk = append(n.dsk, s)
+		}
+	}
+	return n, nil
+}
+
+// Site returns the site with the name given.
+func (n *network) Site(name string) (sites.Site, bool) {
+	s, ok := n.byName[name]
+	return s, ok
+}
+
+// DSK returns the sites that partial names are looked up at.
+func (n *network) DSK() []sites.Site { return slices.Clone(n.dsk) }
+
+func (n *network) close() error {
+	var errs []error
+	for _, s := range n.order {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}

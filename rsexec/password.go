@@ -1,0 +1,50 @@
+package rsexec
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"rsexec/sites"
+)
+
+// password finds the password for a site whose URL has none: in the
+// environment, from a command, in ~/.netrc, or at the terminal.
+func (x *Executive) password(ctx context.Context, c sites.Config) (string, error) {
+	if c.PasswordEnv != "" {
+		password, ok := os.LookupEnv(c.PasswordEnv)
+		if !ok {
+			return "", &sites.Error{Site: c.Name, Kind: sites.Login, Msg: fmt.Sprintf("the environment has no %s", c.PasswordEnv)}
+		}
+		return password, nil
+	}
+	if c.PasswordCommand != "" {
+		return passwordFrom(ctx, c)
+	}
+	password, ok, err := netrcPassword(c.Host, c.User)
+	if err != nil || ok {
+		return password, err
+	}
+	if x.options.Ask == nil {
+		return "", nil // the server may want none, or says that it does
+	}
+	return x.options.Ask(ctx, fmt.Sprintf("password for %s at %s: ", c.User, c.Name), true)
+}
+
+func passwordFrom(ctx context.Context, c sites.Config) (string, error) {
+	shell, flag := "/bin/sh", "-c"
+	if runtime.GOOS == "windows" {
+		shell, flag = "cmd", "/c"
+	}
+	command := exec.CommandContext(ctx, shell, flag, c.PasswordCommand)
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err == nil {
+		line, _, _ := strings.Cut(string(out), "\n")
+		return strings.TrimSuffix(line, "\r"), nil
+	}
+	return "", &sites.Error{Site: c.Name, Kind: sites.Login, Msg: "password-command failed", Err: err}
+}

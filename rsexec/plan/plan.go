@@ -1,0 +1,190 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"rsexec/sites"
+)
+
+// Site is what the choice of a choreography depends on.
+type Site struct {
+	Name     string
+	Local    bool                   // it is the user's own host
+	Server   bool                   // it has a control connection that takes FTP commands
+	Addr     netip.Addr             // where its data connections are, as its peers see it
+	DataPort int                    // its default data socket
+	Old      bool                   // it speaks the dialect of 1973
+	Only     string                 // the one choreography that its profile allows; "" is any
+	Lacks    func(verb string) bool // whether it is known not to know a command; nil is no
+}
+
+// End is one end of a transfer.
+type End struct {
+	Site Site
+	Path string // as it is sent
+}
+
+// Routes that a request may ask for.
+const (
+	Auto    = "auto"   // server to server if possible, else relay
+	Direct  = "direct" // server to server or not at all
+	Through = "relay"  // through the user's host
+)
+
+// Request asks for a plan.
+type Request struct {
+	Verb         string // of the statement, for the person
+	Put          string // the command at the destination: STOR or APPE
+	Source, Dest End
+	Route        string // Auto, Direct or Through; "" is Auto
+	Choreography string // only this one; "" is any
+	Final        string // the name that the destination takes when it is whole; "" is its own
+
+	// Refused tells why a figure is known not to work between these sites; ""
+	// if it is not. It may be nil.
+	Refused func(Figure) string
+}
+
+// Plan is a request with its ladder: the figures to try, the best first.
+type Plan struct {
+	Request
+	Ladder []Figure
+	Passed []Passed // figures that are not on the ladder
+}
+
+// Passed is a figure that was passed over, and why.
+type Passed struct {
+	Figure Figure
+	Why    string
+	Asked  bool // it is the command itself that asks for another
+}
+
+// renaming follows a figure whose destination has a temporary name, when the
+// file has arrived and its size is right.
+var renaming = []Row{
+	{Dest: Step{"RNFR {to}", ""}},
+	{Dest: Step{"RNTO {final}", ""}},
+}
+
+// Make chooses the ladder for a request (DESIGN section 4): what both sides
+// know, server to server first, relay last. An error of kind Unsupported says
+// that nothing is left.
+func Make(r Request) (Plan, error) {
+	p := Plan{Request: r}
+	for _, f := range candidates(r) {
+		if why, asked := r.against(f); why != "" {
+			p.Passed = append(p.Passed, Passed{f, why, asked})
+		} else {
+			p.Ladder = append(p.Ladder, f)
+		}
+	}
+	if len(p.Ladder) > 0 {
+		return p, nil
+	}
+	reasons := make([]string, 0, len(p.Passed))
+	for _, passed := range p.Passed {
+		reasons = append(reasons, fmt.Sprintf("%s: %s", passed.Figure.Name, passed.Why))
+	}
+	return p, &sites.Error{Op: r.Verb, Site: r.Source.Site.Name, Path: r.Source.Path, Kind: sites.Unsupported,
+		Msg:  fmt.Sprintf("no way to %s is left (%s)", sites.Pathname{Site: r.Dest.Site.Name, Path: r.Dest.Path}, strings.Join(reasons, "; ")),
+		Hint: "--route=auto allows the relay through this host"}
+}
+
+// candidates returns the figures that fit the kinds of the two sites.
+func candidates(r Request) []Figure {
+	switch s, d := r.Source.Site, r.Dest.Site; {
+	case s.Local && d.Local:
+		return []Figure{LocalCopy}
+	case s.Local:
+		return []Figure{LocalPut}
+	case d.Local:
+		return []Figure{LocalGet}
+	case s.Server && d.Server:
+		return append(ServerToServer(), Relay)
+	}
+	return []Figure{Relay}
+}
+
+// against returns why f is not to be used for r, "" if it may be, and whether
+// that is for what the command asks.
+func (r Request) against(f Figure) (why string, asked bool) {
+	s, d := r.Source.Site, r.Dest.Site
+	if s.Local || d.Local {
+		if r.Choreography != "" && r.Choreography != f.Name {
+			return "one end is the user's host", true
+		}
+		return "", false
+	}
+	for i, only := range []struct{ name, who string }{
+		{r.Choreography, "the command asks"}, {s.Only, "the profile of " + s.Name + " asks"}, {d.Only, "the profile of " + d.Name + " asks"},
+	} {
+		if only.name != "" && only.name != f.Name {
+			return only.who + " for " + only.name, i == 0
+		}
+	}
+	switch r.Route {
+	case Direct:
+		if f.ThroughUser() {
+			return "the command asks for a direct route", true
+		}
+	case Through:
+		if !f.ThroughUser() {
+			return "the command asks for the relay", true
+		}
+	}
+	if f.ThroughUser() {
+		return "", false
+	}
+	if pinned := r.Choreography == f.Name || s.Only == f.Name || d.Only == f.Name; !pinned {
+		switch {
+		case f.Old && !s.Old && !d.Old:
+			return "neither site is of 1973", false
+		case f.IPv6 && (s.Addr.Is4() || d.Addr.Is4()):
+			return "a site has IPv4 only", false
+		}
+	}
+	if f.IPv4 && (s.Addr.Is6() || d.Addr.Is6()) {
+		return "PORT has no room for an IPv6 address", false
+	}
+	for _, end := range []struct {
+		site Site
+		role Role
+	}{{s, Source}, {d, Dest}} {
+		for _, verb := range f.Verbs(end.role) {
+			if end.site.Lacks != nil && end.site.Lacks(verb) {
+				return fmt.Sprintf("%s does not know %s", end.site.Name, verb), false
+			}
+			if end.site.Old && !inOldDialect[verb] {
+				return fmt.Sprintf("%s speaks the dialect of 1973, which has no %s", end.site.Name, verb), false
+			}
+		}
+	}
+	if r.Refused != nil {
+		return r.Refused(f), false
+	}
+	return "", false
+}
+
+// inOldDialect holds the set-up commands that a server of 1973 may know.
+var inOldDialect = map[string]bool{"LSTN": true, "SOCK": true, "PASV": true}
+
+// Vars returns the values of a figure's variables, as they are sent.
+func (p Plan) Vars() Vars {
+	s, d := p.Source.Site, p.Dest.Site
+	return Vars{
+		"source": s.Addr.String(), "sourcefamily": family(s.Addr), "sourcesocket": strconv.Itoa(s.DataPort),
+		"dest": d.Addr.String(), "destfamily": family(d.Addr), "destsocket": strconv.Itoa(d.DataPort),
+		"from": p.Source.Path, "to": p.Dest.Path, "final": p.Final, "get": "RETR", "put": p.Put,
+	}
+}
+
+// family returns the number of an address family as RFC 2428 has it.
+func family(a netip.Addr) string {
+	if a.Is6() {
+		return "2"
+	}
+	return "1"
+}

@@ -1,0 +1,133 @@
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"rsexec/rsexec/plan"
+	"rsexec/sites"
+	"rsexec/sites/ftp"
+)
+
+// carry runs one figure once, from the byte that is wanted next.
+func (w *work) carry(ctx context.Context, f plan.Figure) error {
+	ends, err := lease(ctx, w.job.From, w.job.To)
+	if err != nil {
+		return err
+	}
+	defer ends.release()
+	if f.ThroughUser() {
+		return w.join(ctx, ends)
+	}
+	source, dest := ends.source.(*ftp.Session), ends.dest.(*ftp.Session)
+	for _, s := range []*ftp.Session{source, dest} {
+		if err := s.Image(ctx); err != nil {
+			return err
+		}
+	}
+	vars := w.plan.Vars()
+	vars["source"], vars["dest"] = source.DataAddr().String(), dest.DataAddr().String()
+	rows := f.Rows
+	if w.arrived > 0 {
+		rows = restarting(rows, w.arrived)
+	}
+	return perform(ctx, rows, vars, source, dest)
+}
+
+// restarting returns the rows with REST before the source's transfer command
+// (RFC 3659 section 5.4).
+func restarting(rows []plan.Row, offset int64) []plan.Row {
+	last := len(rows) - 1
+	rest := plan.Row{Source: plan.Step{Command: fmt.Sprintf("REST %d", offset)}}
+	return append(rows[:last:last], rest, rows[last])
+}
+
+// join reads the file from one end and writes it to the other, through this
+// host. Its failures are of the last resort: no other figure follows.
+func (w *work) join(ctx context.Context, ends ends) error {
+	r, err := ends.source.Open(ctx, w.job.Source.Path, w.arrived)
+	if err != nil {
+		return &failure{role: plan.Source, nothing: true, err: err}
+	}
+	mode := sites.Replace
+	if w.job.Verb == Append {
+		mode = sites.Append
+	}
+	to, err := ends.dest.Store(ctx, w.plan.Dest.Path, mode)
+	if err != nil {
+		r.Close() // nothing was wanted of it
+		return &failure{role: plan.Dest, nothing: true, err: err}
+	}
+	n, err := io.Copy(to, r)
+	if closed := r.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		to.Abort()
+		return &failure{role: plan.User, err: err}
+	}
+	if err := to.Commit(); err != nil {
+		return &failure{role: plan.Dest, err: err}
+	}
+	w.bytes = w.arrived + n
+	return nil
+}
+
+// ends are the two ends of a transfer, taken for it alone.
+type ends struct {
+	source, dest opener
+	release      func()
+}
+
+// opener is what a transfer through this host needs of each end: a session
+// with a site, or a site that needs none.
+type opener interface {
+	Open(ctx context.Context, path string, offset int64) (sites.Reader, error)
+	Store(ctx context.Context, path string, mode sites.Mode) (sites.Writer, error)
+}
+
+// lease takes a session with each site: both or none, and in the order of the
+// sites' names, so that transfers never wait for each other in a circle.
+func lease(ctx context.Context, from, to sites.Site) (e ends, err error) {
+	type seat struct {
+		site *ftp.Site
+		end  *opener
+	}
+	e.source, e.dest = from, to
+	var seats []seat
+	for _, s := range []struct {
+		site sites.Site
+		end  *opener
+	}{{from, &e.source}, {to, &e.dest}} {
+		if f, ok := s.site.(*ftp.Site); ok {
+			seats = append(seats, seat{f, s.end})
+		}
+	}
+	slices.SortStableFunc(seats, func(a, b seat) int { return strings.Compare(a.site.Name(), b.site.Name()) })
+	var taken []func()
+	e.release = func() {
+		for _, put := range taken {
+			put()
+		}
+	}
+	for len(seats) > 0 {
+		site, n := seats[0].site, 1
+		if len(seats) > 1 && seats[1].site == site {
+			n = 2
+		}
+		sessions, err := site.Take(ctx, n)
+		if err != nil {
+			e.release()
+			return e, err
+		}
+		for i, s := range sessions {
+			*seats[i].end = s
+			taken = append(taken, func() { site.Put(s) })
+		}
+		seats = seats[n:]
+	}
+	return e, nil
+}

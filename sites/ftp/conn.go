@@ -1,0 +1,444 @@
+package ftp
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"rsexec/sites"
+)
+
+// abortGrace is how long a server has to answer an ABOR before its control
+// connection is closed.
+const abortGrace = 3 * time.Second
+
+// Conn is a control connection. Commands may be sent before earlier ones are
+// answered; a goroutine of its own reads the replies and gives each to the
+// command that it answers. Its methods may be called from several goroutines.
+type Conn struct {
+	site    string
+	number  int // of the session, for traces
+	nc      net.Conn
+	timeout time.Duration
+
+	// dialect changes at most once, with the greeting: before its exchange ends.
+	dialect *Dialect
+
+	send sync.Mutex // held while commands are queued and written, so that both orders agree
+
+	mu     sync.Mutex
+	queue  []*Exchange // commands that wait for their final reply
+	err    error       // why the connection is no more
+	reader chan struct{}
+}
+
+// Exchange is a command and its replies.
+type Exchange struct {
+	Verb string // the command's first word
+	Line string // the command as it is shown: a password is masked
+
+	conn    *Conn
+	trace   *sites.Trace
+	events  chan<- *Exchange
+	started chan struct{} // closed with the first preliminary reply, or with the end
+	ended   chan struct{} // closed when no further reply will come
+	reply   Reply         // the final reply; set before ended is closed
+	err     error         // why there is none; set before ended is closed
+	hello   bool          // it is the greeting, which no command asked for
+	began   bool          // there was a preliminary reply; set before started is closed
+}
+
+// NewConn starts a control connection on nc, which is the caller's no more.
+// The greeting is the first exchange.
+func NewConn(ctx context.Context, site string, number int, nc net.Conn, timeout time.Duration) (*Conn, *Exchange) {
+	c := &Conn{site: site, number: number, nc: nc, timeout: timeout, dialect: Modern, reader: make(chan struct{})}
+	greeting := c.newExchange(ctx, "", nil)
+	greeting.hello = true
+	c.queue = append(c.queue, greeting)
+	go c.read()
+	return c, greeting
+}
+
+func (c *Conn) newExchange(ctx context.Context, line string, events chan<- *Exchange) *Exchange {
+	verb, arg, _ := strings.Cut(line, " ")
+	verb = strings.ToUpper(verb)
+	shown := line
+	if (verb == "PASS" || verb == "ACCT") && arg != "" {
+		shown = verb + " xxxxx"
+	}
+	return &Exchange{Verb: verb, Line: shown, conn: c, trace: sites.TraceOf(ctx), events: events,
+		started: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// read gives each reply to the command at the head of the queue, until the
+// connection ends.
+func (c *Conn) read() {
+	defer close(c.reader)
+	r := &telnetReader{src: bufio.NewReader(c.nc), refuse: c.write}
+	for {
+		reply, err := readReply(r)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		if err := c.deliver(reply); err != nil {
+			c.fail(err)
+			return
+		}
+	}
+}
+
+// deliver hands reply to the command it answers.
+func (c *Conn) deliver(reply Reply) error {
+	c.mu.Lock()
+	if len(c.queue) == 0 {
+		c.mu.Unlock()
+		if reply.Code == 421 {
+			return &sites.Error{Kind: sites.Busy, Code: 421, Text: reply.Text(), Msg: "the server ended the session"}
+		}
+		return protocolError("a reply that nobody asked for: %d %s", reply.Code, clip(reply.Text()))
+	}
+	x := c.queue[0]
+	outcome := c.dialect.Outcome(x.Verb, reply.Code)
+	if x.hello && reply.Code == 300 {
+		c.dialect, outcome = Old, Done
+	}
+	if outcome != Preliminary && outcome != Nonsense {
+		c.queue = c.queue[1:]
+	}
+	c.mu.Unlock()
+
+	x.trace.SawReply(c.site, c.number, reply.Code, reply.Text())
+	switch outcome {
+	case Nonsense:
+		return protocolError("%d is no reply code: %s", reply.Code, clip(reply.Text()))
+	case Preliminary:
+		select {
+		case <-x.started:
+		default:
+			x.began = true
+			close(x.started)
+			x.notify()
+		}
+	default:
+		x.end(reply, nil)
+	}
+	if reply.Code == 421 {
+		return &sites.Error{Kind: sites.Busy, Code: 421, Text: reply.Text(), Msg: "the server ended the session"}
+	}
+	return nil
+}
+
+// fail closes the connection and ends every waiting exchange with err.
+func (c *Conn) fail(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = c.lost(err)
+	}
+	err = c.err
+	queue := c.queue
+	c.queue = nil
+	c.mu.Unlock()
+	c.nc.Close() // its error would only repeat err
+	for _, x := range queue {
+		x.end(Reply{}, err)
+	}
+}
+
+// lost makes the error that every later use of the connection gives.
+func (c *Conn) lost(err error) error {
+	var e *sites.Error
+	if errors.As(err, &e) {
+		return sites.During("", sites.Pathname{Site: c.site}, e)
+	}
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the server closed the control connection"}
+	case errors.Is(err, net.ErrClosed):
+		return &sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the control connection is closed"}
+	}
+	return &sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the control connection was lost", Err: err}
+}
+
+func (x *Exchange) end(reply Reply, err error) {
+	x.reply, x.err = reply, err
+	select {
+	case <-x.started:
+	default:
+		close(x.started)
+	}
+	close(x.ended)
+	x.notify()
+}
+
+func (x *Exchange) notify() {
+	if x.events != nil {
+		x.events <- x // Send's contract: there is room for two
+	}
+}
+
+// Started is closed when the first reply, preliminary or final, has come or
+// none will.
+func (x *Exchange) Started() <-chan struct{} { return x.started }
+
+// Ended is closed when the final reply has come or none will.
+func (x *Exchange) Ended() <-chan struct{} { return x.ended }
+
+// Began reports whether a preliminary reply came: the server has begun to do
+// it. It may be called only after Started is closed.
+func (x *Exchange) Began() bool { return x.began }
+
+// Outcome returns the final reply and what it means. It is an error if the
+// connection was lost before. It may be called only after Ended is closed.
+func (x *Exchange) Outcome() (Reply, Outcome, error) {
+	if x.err != nil {
+		return Reply{}, Nonsense, x.err
+	}
+	return x.reply, x.conn.dialect.Outcome(x.Verb, x.reply.Code), nil
+}
+
+// Refusal returns the error that a final reply is; nil if it accepts.
+func (x *Exchange) Refusal() error {
+	reply, outcome, err := x.Outcome()
+	if err != nil {
+		return err
+	}
+	if outcome == Done || outcome == More {
+		return nil
+	}
+	return &sites.Error{Site: x.conn.site, Kind: x.conn.dialect.kindOf(x.Verb, reply), Code: reply.Code, Text: reply.Text()}
+}
+
+// Wait waits for the final reply. If none comes in the connection's time-out
+// the connection is closed; if ctx ends first the reply, when it comes, still
+// goes to this exchange and the connection stays in step.
+func (x *Exchange) Wait(ctx context.Context) error {
+	timer := time.NewTimer(x.conn.timeout)
+	defer timer.Stop()
+	select {
+	case <-x.ended:
+		return x.err
+	case <-ctx.Done():
+		return cancelled(x.conn.site, ctx)
+	case <-timer.C:
+		err := &sites.Error{Site: x.conn.site, Kind: sites.Unreachable,
+			Msg: fmt.Sprintf("no answer to %s in %v", x.what(), x.conn.timeout)}
+		x.conn.fail(err)
+		return err
+	}
+}
+
+func (x *Exchange) what() string {
+	if x.hello {
+		return "the connection"
+	}
+	return x.Verb
+}
+
+func cancelled(site string, ctx context.Context) error {
+	err := context.Cause(ctx)
+	kind := sites.Cancelled
+	if errors.Is(err, context.DeadlineExceeded) {
+		kind = sites.Unreachable
+	}
+	return &sites.Error{Site: site, Kind: kind, Msg: "stopped", Err: err}
+}
+
+// Send writes the commands in one piece and returns an exchange for each, in
+// order. If events is not nil each exchange is sent to it when it starts and
+// when it ends; it must have room for two for each command. An error means
+// that the connection is closed.
+func (c *Conn) Send(ctx context.Context, events chan<- *Exchange, lines ...string) ([]*Exchange, error) {
+	var packet []byte
+	xs := make([]*Exchange, 0, len(lines))
+	for _, line := range lines {
+		if err := sites.CheckPath(line); err != nil {
+			return nil, sites.During("", sites.Pathname{Site: c.site}, err)
+		}
+		for i := range len(line) {
+			if line[i] == iac {
+				packet = append(packet, iac)
+			}
+			packet = append(packet, line[i])
+		}
+		packet = append(packet, '\r', '\n')
+		xs = append(xs, c.newExchange(ctx, line, events))
+	}
+	c.send.Lock()
+	defer c.send.Unlock()
+	c.mu.Lock()
+	err := c.err
+	if err == nil {
+		c.queue = append(c.queue, xs...)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range xs {
+		x.trace.SawCommand(c.site, c.number, x.Line)
+	}
+	if err := c.write(packet); err != nil {
+		c.fail(err)
+		return nil, c.Err()
+	}
+	return xs, nil
+}
+
+func (c *Conn) write(b []byte) error {
+	if err := c.nc.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
+		return err
+	}
+	_, err := c.nc.Write(b)
+	return err
+}
+
+// Do sends one command and waits for its final reply. A refusal is not an
+// error here: see Must.
+func (c *Conn) Do(ctx context.Context, line string) (*Exchange, error) {
+	xs, err := c.Send(ctx, nil, line)
+	if err != nil {
+		return nil, err
+	}
+	return xs[0], xs[0].Wait(ctx)
+}
+
+// Must sends one command and returns its final reply; a refusal is an error.
+func (c *Conn) Must(ctx context.Context, line string) (Reply, error) {
+	x, err := c.Do(ctx, line)
+	if err != nil {
+		return Reply{}, err
+	}
+	return x.reply, x.Refusal()
+}
+
+// Abort ends the transfer x, which ctx no longer bounds: it sends ABOR and
+// takes both replies (RFC 959 section 4.1.3). Afterwards the connection is in
+// step, or closed.
+func (c *Conn) Abort(x *Exchange) {
+	select {
+	case <-x.ended:
+		return
+	default:
+	}
+	ctx, stop := context.WithTimeout(context.Background(), abortGrace)
+	defer stop()
+	// Servers answer the pair with 426 and 226, 226 and 226, or one reply too
+	// few or too many; the NOOP behind them shows whether the count was right.
+	xs, err := c.Send(ctx, nil, "ABOR")
+	if err != nil {
+		return
+	}
+	if x.Wait(ctx) == nil && xs[0].Wait(ctx) == nil {
+		noop, err := c.Do(ctx, "NOOP")
+		if err == nil && noop.reply.Code != 225 && noop.reply.Code != 226 && noop.reply.Code != 426 {
+			return
+		}
+	}
+	c.fail(&sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the transfer could not be aborted in step; the control connection was closed"})
+}
+
+// Settle waits, at most for the time given, until every command has its reply,
+// and closes the connection if some have not.
+func (c *Conn) Settle(d time.Duration) {
+	ctx, stop := context.WithTimeout(context.Background(), d)
+	defer stop()
+	for {
+		c.mu.Lock()
+		var last *Exchange
+		if n := len(c.queue); n > 0 {
+			last = c.queue[n-1]
+		}
+		c.mu.Unlock()
+		if last == nil {
+			return
+		}
+		select {
+		case <-last.ended:
+		case <-ctx.Done():
+			c.fail(&sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "no answer to " + last.what()})
+			return
+		}
+	}
+}
+
+// Idle reports whether the connection is open and waits for no reply.
+func (c *Conn) Idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && len(c.queue) == 0
+}
+
+// Err returns why the connection is closed; nil while it is open.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the connection, with QUIT if it is in step, and waits for the
+// goroutine that reads it.
+func (c *Conn) Close() error {
+	if c.Idle() {
+		ctx, stop := context.WithTimeout(context.Background(), time.Second)
+		defer stop()
+		if x, err := c.Send(ctx, nil, "QUIT"); err == nil {
+			x[0].Wait(ctx) // a polite end; the connection is closed in any case
+		}
+	}
+	c.fail(net.ErrClosed)
+	<-c.reader
+	return nil
+}
+
+// Dialect returns the dialect that the greeting showed. It may be called only
+// after the greeting.
+func (c *Conn) Dialect() *Dialect { return c.dialect }
+
+// Peer returns the address of the server's end.
+func (c *Conn) Peer() netip.Addr { return addrOf(c.nc.RemoteAddr()) }
+
+// local returns the address of the user's end.
+func (c *Conn) local() netip.Addr { return addrOf(c.nc.LocalAddr()) }
+
+func addrOf(a net.Addr) netip.Addr {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// kindOf refines the kind of a refusal by what was asked: the codes for files
+// say less than the texts do (RFC 959 has 550 for "not found" and "no access").
+func (d *Dialect) kindOf(verb string, r Reply) sites.Kind {
+	kind := d.Kind(r.Code)
+	if kind != sites.NotFound && kind != sites.Permission {
+		return kind
+	}
+	text := strings.ToLower(r.Text())
+	for _, sign := range []struct {
+		word string
+		kind sites.Kind
+	}{
+		{"no such", sites.NotFound}, {"not found", sites.NotFound}, {"not exist", sites.NotFound}, {"can't find", sites.NotFound},
+		{"no space", sites.NoSpace}, {"quota", sites.NoSpace}, {"disk full", sites.NoSpace},
+		{"denied", sites.Permission}, {"not permitted", sites.Permission}, {"read-only", sites.Permission},
+		{"prohibited", sites.Permission}, {"not allowed", sites.Permission}, {"privilege", sites.Permission},
+	} {
+		if strings.Contains(text, sign.word) {
+			return sign.kind
+		}
+	}
+	switch verb {
+	case "STOR", "APPE", "STOU", "MKD", "RNTO":
+		return sites.Permission
+	}
+	return kind
+}

@@ -1,0 +1,487 @@
+package ftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"rsexec/sites"
+)
+
+const (
+	// finishTimeout is how long the server has to say that a transfer is
+	// complete, once its data connection has ended. It may still be writing.
+	finishTimeout = 5 * time.Minute
+
+	// dataChunk is how much goes through the kernel between two looks at the
+	// count.
+	dataChunk = 4 << 20
+)
+
+// dataConn is a data connection between the server and the user's host, with
+// the transfer command that it belongs to.
+type dataConn struct {
+	*net.TCPConn
+	s       *Session
+	x       *Exchange
+	ctx     context.Context
+	trace   *sites.Trace
+	unwatch func() bool
+	over    bool
+	err     error // how it ended, once over
+	release func()
+}
+
+// A way is one of the ways to make a data connection to the user's host: the
+// command that prepares it, and what is to be done before and after the
+// transfer command goes out.
+type way struct {
+	verb string
+	six  bool // usable over IPv6
+	four bool // usable over IPv4
+	open func(ctx context.Context, s *Session, transfer string) (connect func(context.Context) (*net.TCPConn, error), cancel func(), err error)
+}
+
+// ways are tried in this order. A server that refuses one is asked no more.
+var (
+	passiveWays = []way{
+		{verb: "PASV", four: true, open: openPASV},
+		{verb: "EPSV", four: true, six: true, open: openEPSV},
+	}
+	activeWays = []way{
+		{verb: "PORT", four: true, open: openPORT},
+		{verb: "EPRT", four: true, six: true, open: openEPRT},
+	}
+	oldWays = []way{
+		{verb: "LSTN", four: true, six: true, open: openLSTN},
+		{verb: "PASV", four: true, six: true, open: openPASV478},
+		{verb: "SOCK", four: true, six: true, open: openSOCK},
+	}
+)
+
+func (s *Session) ways() []way {
+	switch {
+	case s.dialect == Old:
+		return oldWays
+	case s.site.config.Active:
+		return activeWays
+	}
+	return passiveWays
+}
+
+// transfer sends a transfer command with a data connection to the user's host
+// and returns when the connection is made. restart is where the transfer
+// starts (REST); release is called once when all is over.
+func (s *Session) transfer(ctx context.Context, line string, restart int64, release func()) (*dataConn, error) {
+	six := s.Peer().Is6()
+	var err error = &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Msg: "no way to make a data connection is left"}
+	for _, w := range s.ways() {
+		if six && !w.six || !six && !w.four || s.site.Knows(w.verb) == No {
+			continue
+		}
+		connect, cancel, e := w.open(ctx, s, line)
+		if s.Heard(w.verb, e); e != nil {
+			if err = e; s.Err() != nil || ctx.Err() != nil {
+				return nil, err
+			}
+			continue
+		}
+		d, e := s.start(ctx, line, restart, connect)
+		cancel()
+		if e != nil {
+			return nil, e
+		}
+		d.release = release
+		return d, nil
+	}
+	return nil, err
+}
+
+// start sends REST and the transfer command and makes the data connection.
+func (s *Session) start(ctx context.Context, line string, restart int64, connect func(context.Context) (*net.TCPConn, error)) (*dataConn, error) {
+	if restart > 0 {
+		// REST must come right before the transfer command (RFC 3659 section 5.4).
+		if _, err := s.Must(ctx, fmt.Sprintf("REST %d", restart)); err != nil {
+			return nil, err
+		}
+	}
+	xs, err := s.Send(ctx, nil, line)
+	if err != nil {
+		return nil, err
+	}
+	x := xs[0]
+	// A command that is refused makes no connection: stop waiting for one then.
+	dialing, stop := context.WithTimeout(ctx, s.timeout)
+	defer stop()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-x.ended:
+			if x.Refusal() != nil {
+				stop()
+			}
+		case <-dialing.Done():
+		}
+	}()
+	nc, err := connect(dialing)
+	stop()
+	<-watched
+	select {
+	case <-x.ended:
+		if e := x.Refusal(); e != nil {
+			if nc != nil {
+				nc.Close() // nothing was sent over it
+			}
+			return nil, e
+		}
+	default:
+	}
+	if err != nil {
+		s.Abort(x)
+		if ctx.Err() != nil {
+			return nil, cancelled(s.Conn.site, ctx)
+		}
+		return nil, &sites.Error{Site: s.Conn.site, Kind: sites.Unreachable, Msg: "no data connection", Err: err}
+	}
+	d := &dataConn{TCPConn: nc, s: s, x: x, ctx: ctx, trace: sites.TraceOf(ctx), release: func() {}}
+	d.unwatch = context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) }) // wakes whoever reads or writes
+	return d, nil
+}
+
+// dialer connects to the server's host at the port given. The host is always
+// the one that the control connection goes to: an address in a 227 reply may
+// be a trap, or one that means nothing on this side of a NAT.
+func (s *Session) dialer(port int) func(context.Context) (*net.TCPConn, error) {
+	to := netip.AddrPortFrom(s.Peer(), uint16(port))
+	return func(ctx context.Context) (*net.TCPConn, error) {
+		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local(), 0))}
+		nc, err := d.DialContext(ctx, "tcp", to.String())
+		if err != nil {
+			return nil, err
+		}
+		return nc.(*net.TCPConn), nil
+	}
+}
+
+type connector = func(context.Context) (*net.TCPConn, error)
+
+func nothing() {}
+
+func openPASV(ctx context.Context, s *Session, _ string) (connector, func(), error) {
+	reply, err := s.Must(ctx, "PASV")
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := ParsePASV(reply.Text())
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.dialer(int(a.Port())), nothing, nil
+}
+
+func openEPSV(ctx context.Context, s *Session, _ string) (connector, func(), error) {
+	reply, err := s.Must(ctx, "EPSV")
+	if err != nil {
+		return nil, nil, err
+	}
+	port, err := ParseEPSV(reply.Text())
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.dialer(port), nothing, nil
+}
+
+// openLSTN has the server listen (RFC 438): S when it is to send, R when it is
+// to receive.
+func openLSTN(ctx context.Context, s *Session, transfer string) (connector, func(), error) {
+	direction := "S"
+	if transfer[:4] == "STOR" || transfer[:4] == "APPE" {
+		direction = "R"
+	}
+	reply, err := s.Must(ctx, "LSTN "+direction)
+	if err != nil {
+		return nil, nil, err
+	}
+	port, err := ParseSOCK(reply.Text())
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.dialer(port), nothing, nil
+}
+
+// openPASV478 has the server listen at its default data socket (RFC 478).
+func openPASV478(ctx context.Context, s *Session, _ string) (connector, func(), error) {
+	if _, err := s.Must(ctx, "PASV"); err != nil {
+		return nil, nil, err
+	}
+	return s.dialer(s.site.config.DefaultDataPort()), nothing, nil
+}
+
+func openPORT(ctx context.Context, s *Session, _ string) (connector, func(), error) {
+	return s.listen(ctx, func(a netip.AddrPort) string { return "PORT " + FormatPORT(a) })
+}
+
+func openEPRT(ctx context.Context, s *Session, _ string) (connector, func(), error) {
+	return s.listen(ctx, func(a netip.AddrPort) string { return "EPRT " + FormatEPRT(a) })
+}
+
+func openSOCK(ctx context.Context, s *Session, _ string) (connector, func(), error) {
+	return s.listen(ctx, func(a netip.AddrPort) string { return fmt.Sprintf("SOCK %s,%d", a.Addr(), a.Port()) })
+}
+
+// listen listens at the user's host, tells the server so with the command
+// given, and accepts from the server's host only.
+func (s *Session) listen(ctx context.Context, command func(netip.AddrPort) string) (connector, func(), error) {
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local(), 0)))
+	if err != nil {
+		return nil, nil, &sites.Error{Site: s.Conn.site, Kind: sites.Other, Msg: "cannot listen at this host", Err: err}
+	}
+	cancel := func() { l.Close() } // it only listened
+	if _, err := s.Must(ctx, command(l.Addr().(*net.TCPAddr).AddrPort())); err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return func(ctx context.Context) (*net.TCPConn, error) {
+		defer context.AfterFunc(ctx, cancel)()
+		for {
+			nc, err := l.AcceptTCP()
+			if err != nil {
+				if ctx.Err() != nil {
+					err = ctx.Err()
+				}
+				return nil, err
+			}
+			if addrOf(nc.RemoteAddr()) == s.Peer() {
+				return nc, nil
+			}
+			nc.Close() // a stranger
+		}
+	}, cancel, nil
+}
+
+// finish ends the transfer in good order: the data connection is closed, and
+// the server must say that it is complete.
+func (d *dataConn) finish() error {
+	if d.over {
+		return d.err
+	}
+	err := d.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	timer := time.NewTimer(finishTimeout)
+	defer timer.Stop()
+	select {
+	case <-d.x.ended:
+		if refusal := d.x.Refusal(); refusal != nil {
+			err = refusal
+		}
+	case <-d.ctx.Done():
+		err = cancelled(d.s.Conn.site, d.ctx)
+		d.s.Abort(d.x)
+	case <-timer.C:
+		err = &sites.Error{Site: d.s.Conn.site, Kind: sites.Unreachable,
+			Msg: fmt.Sprintf("the server did not say in %v that the transfer is complete", finishTimeout)}
+		d.s.Abort(d.x)
+	}
+	d.end(err)
+	return err
+}
+
+// abandon ends the transfer before its time, because of cause.
+func (d *dataConn) abandon(cause error) error {
+	if d.over {
+		return d.err
+	}
+	d.SetLinger(0) // the server shall not take what was sent for the whole file
+	d.Close()
+	if d.ctx.Err() != nil {
+		cause = cancelled(d.s.Conn.site, d.ctx)
+	} else if cause != nil {
+		// The server often says why it broke off, a moment before or after.
+		select {
+		case <-d.x.ended:
+		case <-time.After(abortGrace / 3):
+		}
+	}
+	d.s.Abort(d.x)
+	if refusal := d.x.Refusal(); refusal != nil && d.ctx.Err() == nil && cause != nil {
+		cause = refusal
+	}
+	d.end(cause)
+	return d.err
+}
+
+func (d *dataConn) end(err error) {
+	d.over, d.err = true, err
+	d.unwatch()
+	d.release()
+}
+
+// reader reads a file, or a listing, over a data connection.
+type reader struct{ *dataConn }
+
+// Read returns io.EOF after the server has said that all was sent.
+func (r reader) Read(p []byte) (int, error) {
+	if r.over {
+		return 0, orEOF(r.err)
+	}
+	n, err := r.TCPConn.Read(p)
+	r.trace.SawData(r.s.Conn.site, int64(n), 0)
+	switch {
+	case err == io.EOF:
+		return n, orEOF(r.finish())
+	case err != nil:
+		return n, r.abandon(r.lost(err))
+	}
+	return n, nil
+}
+
+func orEOF(err error) error {
+	if err == nil {
+		err = io.EOF
+	}
+	return err
+}
+
+// WriteTo copies the rest of the file to w. Where w is the data connection of
+// another site the bytes stay in the kernel, if it can do that.
+func (r reader) WriteTo(w io.Writer) (total int64, err error) {
+	to, ok := w.(writer)
+	if !ok {
+		return io.Copy(w, struct{ io.Reader }{r})
+	}
+	for !r.over {
+		n, err := to.TCPConn.ReadFrom(&io.LimitedReader{R: r.TCPConn, N: dataChunk})
+		total += n
+		r.trace.SawData(r.s.Conn.site, n, 0)
+		to.trace.SawData(to.s.Conn.site, 0, n)
+		switch {
+		case err != nil:
+			// The kernel does not tell which of the two broke: the server that
+			// gives a reason is believed, the receiving one first.
+			there, here := to.abandon(to.lost(err)), r.abandon(r.lost(err))
+			var e *sites.Error
+			if errors.As(there, &e) && e.Code == 0 && errors.As(here, &e) && e.Code != 0 {
+				return total, here
+			}
+			return total, there
+		case n < dataChunk:
+			return total, r.finish()
+		}
+	}
+	return total, r.err
+}
+
+// Close ends the reading. It is an error only if all was read and the server
+// says that all was not well.
+func (r reader) Close() error {
+	if r.over {
+		return r.err
+	}
+	r.abandon(nil)
+	return nil
+}
+
+func (d *dataConn) lost(err error) error {
+	return &sites.Error{Site: d.s.Conn.site, Kind: sites.Unreachable, Msg: "the data connection was lost", Err: err}
+}
+
+// writer writes a file over a data connection. It implements sites.Writer.
+type writer struct{ *dataConn }
+
+func (w writer) Write(p []byte) (int, error) {
+	if w.over {
+		return 0, w.err
+	}
+	n, err := w.TCPConn.Write(p)
+	w.trace.SawData(w.s.Conn.site, 0, int64(n))
+	if err != nil {
+		return n, w.abandon(w.lost(err))
+	}
+	return n, nil
+}
+
+// ReadFrom keeps the method of the connection out of sight: it would write
+// uncounted and without the checks above.
+func (w writer) ReadFrom(r io.Reader) (int64, error) {
+	if from, ok := r.(reader); ok {
+		return from.WriteTo(w)
+	}
+	return io.Copy(struct{ io.Writer }{w}, r)
+}
+
+func (w writer) Commit() error { return w.finish() }
+
+func (w writer) Abort() { w.abandon(nil) }
+
+// Open opens a file for reading from offset, in a session of its own.
+func (f *Site) Open(ctx context.Context, path string, offset int64) (sites.Reader, error) {
+	taken, err := f.pool.Take(ctx, 1)
+	if err != nil {
+		return nil, sites.During("read", sites.Pathname{Site: f.config.Name, Path: path}, err)
+	}
+	r, err := taken[0].open(ctx, path, offset, func() { f.pool.Put(taken[0]) })
+	if err != nil {
+		f.pool.Put(taken[0])
+	}
+	return r, err
+}
+
+// Store opens a file for writing, in a session of its own.
+func (f *Site) Store(ctx context.Context, path string, mode sites.Mode) (sites.Writer, error) {
+	taken, err := f.pool.Take(ctx, 1)
+	if err != nil {
+		return nil, sites.During("write", sites.Pathname{Site: f.config.Name, Path: path}, err)
+	}
+	w, err := taken[0].store(ctx, path, mode, func() { f.pool.Put(taken[0]) })
+	if err != nil {
+		f.pool.Put(taken[0])
+	}
+	return w, err
+}
+
+// Open opens a file for reading from offset. The session does nothing else
+// until the reader is closed.
+func (s *Session) Open(ctx context.Context, path string, offset int64) (sites.Reader, error) {
+	return s.open(ctx, path, offset, nothing)
+}
+
+// Store opens a file for writing. The session does nothing else until the
+// writer is committed or aborted.
+func (s *Session) Store(ctx context.Context, path string, mode sites.Mode) (sites.Writer, error) {
+	return s.store(ctx, path, mode, nothing)
+}
+
+func (s *Session) open(ctx context.Context, path string, offset int64, release func()) (sites.Reader, error) {
+	d, err := s.file(ctx, "RETR "+path, offset, release)
+	if err != nil {
+		return nil, sites.During("read", sites.Pathname{Site: s.Conn.site, Path: path}, err)
+	}
+	return reader{d}, nil
+}
+
+func (s *Session) store(ctx context.Context, path string, mode sites.Mode, release func()) (sites.Writer, error) {
+	verb := "STOR "
+	if mode == sites.Append {
+		verb = "APPE "
+	}
+	d, err := s.file(ctx, verb+path, 0, release)
+	if err != nil {
+		return nil, sites.During("write", sites.Pathname{Site: s.Conn.site, Path: path}, err)
+	}
+	return writer{d}, nil
+}
+
+// file starts the transfer of a file, byte for byte.
+func (s *Session) file(ctx context.Context, line string, restart int64, release func()) (*dataConn, error) {
+	if err := s.Image(ctx); err != nil {
+		return nil, err
+	}
+	return s.transfer(ctx, line, restart, release)
+}

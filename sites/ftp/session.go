@@ -1,0 +1,245 @@
+package ftp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"rsexec/sites"
+)
+
+// Session is a control connection with a user logged in.
+type Session struct {
+	*Conn
+	site *Site
+	typ  byte // the TYPE in force; 0 is not known
+}
+
+// login opens a control connection and logs in.
+func (f *Site) login(ctx context.Context) (*Session, error) {
+	pathname := sites.Pathname{Site: f.config.Name}
+	password, err := f.password(ctx)
+	if err != nil {
+		return nil, sites.During("log in at", pathname, err)
+	}
+	dialer := net.Dialer{Timeout: f.config.Timeout}
+	nc, err := dialer.DialContext(ctx, "tcp", f.config.Address())
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, sites.During("connect to", pathname, cancelled(f.config.Name, ctx))
+		}
+		return nil, &sites.Error{Op: "connect to", Site: f.config.Name, Kind: sites.Unreachable, Err: err}
+	}
+	conn, greeting := NewConn(ctx, f.config.Name, int(f.numbers.Add(1)), nc, f.config.Timeout)
+	s := &Session{Conn: conn, site: f}
+	if err := s.greet(ctx, greeting, password); err != nil {
+		s.Close()
+		return nil, sites.During("log in at", pathname, err)
+	}
+	if err := s.learn(ctx); err != nil {
+		s.Close()
+		return nil, sites.During("log in at", pathname, err)
+	}
+	return s, nil
+}
+
+// greet takes the greeting and identifies the user (RFC 959 section 5.4).
+func (s *Session) greet(ctx context.Context, greeting *Exchange, password string) error {
+	if err := greeting.Wait(ctx); err != nil {
+		return err
+	}
+	if err := greeting.Refusal(); err != nil {
+		return err
+	}
+	for _, line := range []string{"USER " + s.site.config.User, "PASS " + password} {
+		x, err := s.Do(ctx, line)
+		if err != nil {
+			return err
+		}
+		reply, outcome, err := x.Outcome()
+		switch {
+		case err != nil:
+			return err
+		case outcome == Done:
+			return nil
+		case outcome != More:
+			e := x.Refusal().(*sites.Error)
+			if e.Kind != sites.Busy {
+				e.Kind = sites.Login
+			}
+			return e
+		case x.Verb == "PASS" || reply.Code == 332:
+			return &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Code: reply.Code, Text: reply.Text(),
+				Msg: "the server wants an account (ACCT)"}
+		}
+	}
+	return nil
+}
+
+// learn asks, at the first session only, what the server can do and where it
+// put the user; and sets what every session needs.
+func (s *Session) learn(ctx context.Context) error {
+	if s.dialect == Old {
+		s.site.learned(s, nil, "")
+		return s.setType(ctx, 'I')
+	}
+	features, _, known := s.site.knowledge()
+	if !known {
+		xs, err := s.Send(ctx, nil, "FEAT", "PWD")
+		if err != nil {
+			return err
+		}
+		for _, x := range xs {
+			if err := x.Wait(ctx); err != nil {
+				return err
+			}
+		}
+		if xs[0].Refusal() == nil {
+			features = parseFeatures(xs[0].reply)
+		}
+		home := ""
+		if xs[1].Refusal() == nil {
+			home = quotedPath(xs[1].reply.Text())
+		}
+		s.site.learned(s, features, home)
+	}
+	if _, utf8 := features["UTF8"]; utf8 {
+		// Most servers need no asking and some refuse it; those that do need it
+		// send names in another encoding otherwise (RFC 2640).
+		if _, err := s.Do(ctx, "OPTS UTF8 ON"); err != nil {
+			return err
+		}
+	}
+	return s.setType(ctx, 'I')
+}
+
+// parseFeatures reads the reply to FEAT (RFC 2389 section 3.2): a feature a
+// line, each behind a blank. The result maps the feature's name to its
+// arguments.
+func parseFeatures(r Reply) map[string]string {
+	features := make(map[string]string)
+	for i, line := range r.Lines {
+		if i == 0 || i == len(r.Lines)-1 {
+			continue
+		}
+		name, args, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if name != "" {
+			features[strings.ToUpper(name)] = args
+		}
+	}
+	return features
+}
+
+// quotedPath reads the directory out of the reply to PWD or MKD: it stands in
+// double quotes, and a double quote in it is doubled (RFC 959 appendix II). It
+// returns "" if there is none.
+func quotedPath(text string) string {
+	_, rest, ok := strings.Cut(text, `"`)
+	if !ok {
+		return ""
+	}
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(rest, `"`)
+		if !ok {
+			return ""
+		}
+		b.WriteString(before)
+		if !strings.HasPrefix(after, `"`) {
+			return b.String()
+		}
+		b.WriteByte('"')
+		rest = after[1:]
+	}
+}
+
+// setType sets the representation type, if it is not in force already (RFC 959
+// section 3.1.1).
+func (s *Session) setType(ctx context.Context, typ byte) error {
+	if s.typ == typ {
+		return nil
+	}
+	s.typ = 0
+	if _, err := s.Must(ctx, fmt.Sprintf("TYPE %c", typ)); err != nil {
+		return err
+	}
+	s.typ = typ
+	return nil
+}
+
+// Image makes sure that files are sent byte for byte (TYPE I).
+func (s *Session) Image(ctx context.Context) error { return s.setType(ctx, 'I') }
+
+// Site returns the site that the session is with.
+func (s *Session) Site() *Site { return s.site }
+
+// Address reads the address that the server's reply to LSTN, SOCK, PASV or EPSV
+// tells, in the form in which SOCK, PORT or EPRT pass it on to another server.
+//
+// The host in a 227 reply is passed on only if it is the one that the control
+// connection goes to, so that no server can send another one anywhere; the
+// profile's data-host takes its place.
+func (s *Session) Address(verb string, r Reply) (string, error) {
+	switch verb {
+	case "PASV":
+		a, err := ParsePASV(r.Text())
+		if err != nil {
+			return "", err
+		}
+		switch host := s.site.config.DataHost; {
+		case host.IsValid():
+			a = netip.AddrPortFrom(host, a.Port())
+		case a.Addr().IsUnspecified(): // a server that does not know its own address
+			a = netip.AddrPortFrom(s.Peer(), a.Port())
+		case a.Addr() != s.Peer():
+			return "", &sites.Error{Site: s.Conn.site, Kind: sites.Refused, Code: r.Code, Text: r.Text(),
+				Msg:  fmt.Sprintf("its address is %s and it tells others %s", s.Peer(), a.Addr()),
+				Hint: "set data-host to the address that other sites reach it at"}
+		}
+		if !a.Addr().Is4() {
+			return "", &sites.Error{Site: s.Conn.site, Kind: sites.Refused, Msg: "PORT has no room for an IPv6 address"}
+		}
+		return FormatPORT(a), nil
+	case "EPSV":
+		port, err := ParseEPSV(r.Text())
+		return strconv.Itoa(port), err
+	}
+	port, err := ParseSOCK(r.Text())
+	return strconv.Itoa(port), err
+}
+
+// DataAddr returns where other servers reach this one for data: the profile's
+// data-host, or the address that the control connection goes to.
+func (s *Session) DataAddr() netip.Addr {
+	if s.site.config.DataHost.IsValid() {
+		return s.site.config.DataHost
+	}
+	return s.Peer()
+}
+
+// try sends a command that the server may not know, unless it is known not to.
+// A server that does not know it is remembered.
+func (s *Session) try(ctx context.Context, line string) (Reply, error) {
+	verb, _, _ := strings.Cut(line, " ")
+	if s.site.Knows(verb) == No {
+		return Reply{}, &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Msg: "the server does not know " + verb}
+	}
+	reply, err := s.Must(ctx, line)
+	s.Heard(verb, err)
+	return reply, err
+}
+
+// Heard remembers what the answer to a command with this verb says of the
+// server's abilities: err is the refusal, nil if it was accepted.
+func (s *Session) Heard(verb string, err error) {
+	e, refused := err.(*sites.Error)
+	switch {
+	case err == nil:
+		s.site.setKnown(verb, Yes)
+	case refused && e.Kind == sites.Unsupported && e.Code != 0:
+		s.site.setKnown(verb, No)
+	}
+}

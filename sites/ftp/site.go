@@ -1,0 +1,318 @@
+package ftp
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"rsexec/sites"
+)
+
+// Knowledge says whether a server knows a command.
+type Knowledge int8
+
+// What may be known of a command.
+const (
+	No    Knowledge = iota - 1 // it was refused, or the server listed its features without it
+	Maybe                      // not asked yet
+	Yes                        // it was accepted, or the server listed it
+)
+
+// A Password returns the password for a site, asking the person if need be.
+type Password func(ctx context.Context, c sites.Config) (string, error)
+
+// Site is an FTP site. It implements sites.Site.
+type Site struct {
+	config   sites.Config
+	password func(context.Context) (string, error)
+	pool     *sites.Pool[*Session]
+	numbers  atomic.Int64 // of sessions, for traces
+
+	mu       sync.Mutex
+	known    bool              // the fields below are set
+	features map[string]string // the reply to FEAT; nil if it was refused
+	home     string
+	verbs    map[string]Knowledge // by experience
+	old      bool                 // the dialect is that of 1973
+	addr     netip.Addr           // where other servers reach it for data
+}
+
+// New returns the site that c describes. No connection is made before one is
+// needed. The password comes from c or, where it has none, from ask, which may
+// be nil.
+func New(c sites.Config, ask Password) *Site {
+	f := &Site{config: c, verbs: make(map[string]Knowledge), home: c.Home}
+	f.password = func(ctx context.Context) (string, error) {
+		if c.Password != "" || ask == nil {
+			return c.Password, nil
+		}
+		return ask(ctx, c)
+	}
+	f.pool = sites.NewPool(c.Name, c.MaxSessions, f.login)
+	return f
+}
+
+// Name returns the site's name in the shell.
+func (f *Site) Name() string { return f.config.Name }
+
+// Config returns the configuration that the site was made with.
+func (f *Site) Config() sites.Config { return f.config }
+
+// Close ends all sessions.
+func (f *Site) Close() error { return f.pool.Close() }
+
+// Take returns n sessions, all or none; each goes back with Put.
+func (f *Site) Take(ctx context.Context, n int) ([]*Session, error) { return f.pool.Take(ctx, n) }
+
+// Put gives a session back.
+func (f *Site) Put(s *Session) { f.pool.Put(s) }
+
+// with lends work a session.
+func (f *Site) with(ctx context.Context, work func(*Session) error) error {
+	s, err := f.pool.Take(ctx, 1)
+	if err != nil {
+		return err
+	}
+	defer f.pool.Put(s[0])
+	return work(s[0])
+}
+
+func (f *Site) knowledge() (features map[string]string, home string, known bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.features, f.home, f.known
+}
+
+// learned keeps what the first session learned. A nil features means the
+// server has no FEAT.
+func (f *Site) learned(s *Session, features map[string]string, home string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known, f.features = true, features
+	f.old, f.addr = s.dialect == Old, s.DataAddr()
+	if f.home == "" {
+		f.home = home
+	}
+}
+
+func (f *Site) setKnown(verb string, k Knowledge) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.verbs[verb] = k
+}
+
+// listedByFEAT holds the commands that a server with FEAT lists if it has
+// them, and the name that they have there (RFC 2389 and RFC 3659 ask for it).
+var listedByFEAT = map[string]string{
+	"MLST": "MLST", "MLSD": "MLST", "LSTN": "LSTN", "SOCK": "SOCK", "MFMT": "MFMT", "HASH": "HASH",
+	"SSCN": "SSCN", "CPSV": "CPSV",
+}
+
+// Knows reports whether the server knows the command with this verb, as far as
+// that is known without asking.
+func (f *Site) Knows(verb string) Knowledge {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if k, ok := f.verbs[verb]; ok {
+		return k
+	}
+	if f.features == nil {
+		return Maybe
+	}
+	if _, ok := f.features[verb]; ok {
+		return Yes
+	}
+	if name, ok := listedByFEAT[verb]; ok {
+		if _, ok := f.features[name]; ok {
+			return Yes
+		}
+		return No
+	}
+	return Maybe
+}
+
+// Features returns the names of the features that the server listed.
+func (f *Site) Features() []string {
+	features, _, _ := f.knowledge()
+	names := make([]string, 0, len(features))
+	for n := range features {
+		names = append(names, n)
+	}
+	return names
+}
+
+// Meet makes sure that the site has answered once: that it can be reached,
+// that the user is let in, and that its abilities are known.
+func (f *Site) Meet(ctx context.Context) error {
+	if _, _, known := f.knowledge(); known {
+		return nil
+	}
+	return f.with(ctx, func(s *Session) error { return nil })
+}
+
+// Ping asks the site for a reply that costs it nothing. Any reply will do:
+// servers of 1973 know no NOOP.
+func (f *Site) Ping(ctx context.Context) error {
+	return f.with(ctx, func(s *Session) error {
+		_, err := s.Do(ctx, "NOOP")
+		return sites.During("ping", sites.Pathname{Site: f.config.Name}, err)
+	})
+}
+
+// Old reports whether the site speaks the dialect of 1973. It may be called
+// after Meet.
+func (f *Site) Old() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.old
+}
+
+// DataAddr returns where other servers reach the site for data. It may be
+// called after Meet.
+func (f *Site) DataAddr() netip.Addr {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.addr
+}
+
+// Home returns the directory that relative paths start from.
+func (f *Site) Home(ctx context.Context) (string, error) {
+	if err := f.Meet(ctx); err != nil {
+		return "", err
+	}
+	_, home, _ := f.knowledge()
+	return home, nil
+}
+
+// Stat describes one file or directory: by MLST, or by SIZE and MDTM, or, from
+// a server of 1973, by looking for its name in its directory.
+func (f *Site) Stat(ctx context.Context, path string) (sites.Entry, error) {
+	pathname := sites.Pathname{Site: f.config.Name, Path: path}
+	var entry sites.Entry
+	err := f.with(ctx, func(s *Session) (err error) {
+		for _, way := range []func(context.Context, string) (sites.Entry, error){s.statMLST, s.statSIZE, s.statNLST} {
+			entry, err = way(ctx, path)
+			if sites.KindOf(err) != sites.Unsupported {
+				return err
+			}
+		}
+		return err
+	})
+	return entry, sites.During("look at", pathname, err)
+}
+
+func (s *Session) statMLST(ctx context.Context, path string) (sites.Entry, error) {
+	reply, err := s.try(ctx, "MLST "+path)
+	if err != nil {
+		return sites.Entry{}, err
+	}
+	for _, line := range reply.Lines[1:] {
+		if e, ok := parseFacts(strings.TrimPrefix(line, " ")); ok {
+			// Servers write the whole path here; the caller asked for this one.
+			e.Name = sites.Pathname{Path: strings.TrimRight(path, "/")}.Base()
+			return e, nil
+		}
+	}
+	return sites.Entry{}, protocolError("the reply to MLST has no facts: %s", clip(reply.Text()))
+}
+
+func (s *Session) statSIZE(ctx context.Context, path string) (sites.Entry, error) {
+	entry := sites.Entry{Name: sites.Pathname{Path: path}.Base(), Type: sites.File, Size: -1}
+	size, err := s.Size(ctx, path)
+	if err == nil {
+		entry.Size = size
+		if reply, err := s.try(ctx, "MDTM "+path); err == nil {
+			entry.Modified, _ = parseTime(reply.Last()) // a time nobody understands is no time
+		} else if s.Err() != nil {
+			return sites.Entry{}, err
+		}
+		return entry, nil
+	}
+	if k := sites.KindOf(err); k == sites.Unsupported || s.Err() != nil || ctx.Err() != nil {
+		return sites.Entry{}, err
+	}
+	// SIZE is refused for directories as well. Entering one changes nothing
+	// for us: every path we send is absolute.
+	if strings.HasPrefix(path, "/") {
+		if _, cwd := s.Must(ctx, "CWD "+path); cwd == nil {
+			entry.Type = sites.Directory
+			return entry, nil
+		} else if s.Err() != nil {
+			return sites.Entry{}, cwd
+		}
+	}
+	return sites.Entry{}, err
+}
+
+func (s *Session) statNLST(ctx context.Context, path string) (sites.Entry, error) {
+	p := sites.Pathname{Site: s.Conn.site, Path: path}
+	var found *sites.Entry
+	err := s.list(ctx, "NLST", p.Dir().Path, func(e sites.Entry) bool {
+		if e.Name == p.Base() {
+			found = &e
+		}
+		return true
+	})
+	if found != nil {
+		return *found, nil
+	}
+	if err == nil {
+		err = &sites.Error{Site: p.Site, Kind: sites.NotFound, Msg: "no such file"}
+	}
+	return sites.Entry{}, err
+}
+
+// Size returns the length of a file in bytes, as TYPE I counts them (RFC 3659
+// section 4).
+func (s *Session) Size(ctx context.Context, path string) (int64, error) {
+	if err := s.setType(ctx, 'I'); err != nil {
+		return 0, err
+	}
+	reply, err := s.try(ctx, "SIZE "+path)
+	if err != nil {
+		return 0, err
+	}
+	return parseSize(reply)
+}
+
+// Rename gives a file another name (RNFR and RNTO).
+func (f *Site) Rename(ctx context.Context, from, to string) error {
+	err := f.with(ctx, func(s *Session) error { return s.Rename(ctx, from, to) })
+	return sites.During("rename", sites.Pathname{Site: f.config.Name, Path: from}, err)
+}
+
+// Rename gives a file another name (RNFR and RNTO).
+func (s *Session) Rename(ctx context.Context, from, to string) error {
+	if _, err := s.Must(ctx, "RNFR "+from); err != nil {
+		return err
+	}
+	_, err := s.Must(ctx, "RNTO "+to)
+	return err
+}
+
+// Delete removes a file.
+func (f *Site) Delete(ctx context.Context, path string) error {
+	return f.must(ctx, "delete", "DELE", path)
+}
+
+// MakeDirectory makes a directory.
+func (f *Site) MakeDirectory(ctx context.Context, path string) error {
+	return f.must(ctx, "make directory", "MKD", path)
+}
+
+// RemoveDirectory removes an empty directory.
+func (f *Site) RemoveDirectory(ctx context.Context, path string) error {
+	return f.must(ctx, "remove directory", "RMD", path)
+}
+
+func (f *Site) must(ctx context.Context, op, verb, path string) error {
+	err := f.with(ctx, func(s *Session) error {
+		_, err := s.Must(ctx, verb+" "+path)
+		return err
+	})
+	return sites.During(op, sites.Pathname{Site: f.config.Name, Path: path}, err)
+}
+
+var _ sites.Site = (*Site)(nil)

@@ -1,0 +1,187 @@
+package ftpd
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	maxLine      = 8 << 10         // bytes of one command line
+	farewellTime = 1 * time.Second // for the user to read the last reply and close
+)
+
+// Telnet, RFC 854.
+const (
+	iac  = 0xFF
+	dont = 0xFE
+	do   = 0xFD
+	wont = 0xFC
+	will = 0xFB
+	sb   = 0xFA
+	se   = 0xF0
+)
+
+// input is what the reader of a control connection found: a line, a line that
+// was too long, an answer owed to a Telnet negotiation, or the end.
+type input struct {
+	line    string // without its end and without Telnet commands
+	tooLong bool
+	answer  []byte
+	ended   bool
+}
+
+// control is a control connection. One goroutine reads and one writes.
+type control struct {
+	conn    net.Conn
+	timeout time.Duration // for one write
+
+	mu      sync.Mutex
+	hurried bool
+}
+
+// hurry makes all reading end now and all writing end soon.
+func (c *control) hurry() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hurried = true
+	// A connection that refuses a deadline is closed already.
+	_ = c.conn.SetReadDeadline(time.Now())
+	_ = c.conn.SetWriteDeadline(time.Now().Add(farewellTime))
+}
+
+func (c *control) write(p []byte) error {
+	c.mu.Lock()
+	var err error
+	if !c.hurried {
+		err = c.conn.SetWriteDeadline(time.Now().Add(c.timeout))
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	_, err = c.conn.Write(p)
+	return err
+}
+
+// finish says that nothing more will be written and bounds the reader's wait
+// for the user to close: closing first, with commands unread, would take the
+// last reply back from the user.
+func (c *control) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hurried {
+		return
+	}
+	// If the connection is gone already, so is the reader.
+	if w, ok := c.conn.(interface{ CloseWrite() error }); ok {
+		_ = w.CloseWrite()
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(farewellTime))
+}
+
+// read hands each input on until the connection ends; once quit is closed it
+// only reads on and discards.
+func (c *control) read(inputs chan<- input, quit <-chan struct{}) {
+	r := bufio.NewReaderSize(c.conn, 4<<10)
+	hand := func(in input) {
+		select {
+		case inputs <- in:
+		case <-quit:
+		}
+	}
+	for {
+		line, tooLong, err := readLine(r, func(answer []byte) { hand(input{answer: answer}) })
+		if err != nil {
+			hand(input{ended: true})
+			return
+		}
+		hand(input{line: string(line), tooLong: tooLong})
+	}
+}
+
+// readLine reads a line up to LF or CR LF. Telnet commands are taken out and IAC
+// IAC becomes the byte 0xFF; an IAC before a byte that is no Telnet command is
+// taken for a byte 0xFF that somebody forgot to double. Every option is refused,
+// through answer. A line longer than maxLine is read to its end and dropped.
+func readLine(r *bufio.Reader, answer func([]byte)) (line []byte, tooLong bool, err error) {
+	add := func(b byte) {
+		if len(line) < maxLine {
+			line = append(line, b)
+		} else {
+			tooLong = true
+		}
+	}
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return nil, false, err
+		}
+		switch b {
+		case '\n':
+			if tooLong {
+				return nil, true, nil
+			}
+			return bytes.TrimSuffix(line, []byte("\r")), false, nil
+		case iac:
+			literal, err := readTelnet(r, answer)
+			if err != nil {
+				return nil, false, err
+			}
+			if literal {
+				add(iac)
+			}
+		default:
+			add(b)
+		}
+	}
+}
+
+// readTelnet reads what follows an IAC. It reports whether the IAC stood for the
+// byte 0xFF.
+func readTelnet(r *bufio.Reader, answer func([]byte)) (literal bool, err error) {
+	b, err := r.ReadByte()
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case b == iac:
+		return true, nil
+	case b < se:
+		return true, r.UnreadByte()
+	case b == sb:
+		return false, skipSubnegotiation(r)
+	case b < will:
+		return false, nil
+	}
+	option, err := r.ReadByte()
+	if err != nil {
+		return false, err
+	}
+	switch b {
+	case do:
+		answer([]byte{iac, wont, option})
+	case will:
+		answer([]byte{iac, dont, option})
+	}
+	return false, nil
+}
+
+func skipSubnegotiation(r io.ByteReader) error {
+	for last := byte(0); ; {
+		b, err := r.ReadByte()
+		if err != nil {
+			return err
+		}
+		if last == iac && b == se {
+			return nil
+		}
+		if last == iac { // IAC IAC is one byte of the subnegotiation
+			b = 0
+		}
+		last = b
+	}
+}

@@ -1,0 +1,310 @@
+package ftpd
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A dialogue is lines to send, each with the beginning of its reply.
+var dialogues = []struct {
+	name    string
+	dialect Dialect
+	lines   [][2]string
+}{
+	{"login", Modern, [][2]string{
+		{"PASS p", "503 "},
+		{"PWD", "530 "},
+		{"RETR a", "530 "},
+		{"USER u", "331 "}, {"PASS sesame", "530 "},
+		{"PASS p", "503 "},
+		{"USER nobody", "331 "}, {"PASS p", "530 "},
+		{"USER u", "331 "}, {"pass p", "230 "},
+		{"ACCT x", "202 "},
+		{"REIN", "220 "},
+		{"PWD", "530 "},
+		{"QUIT", "221 "},
+	}},
+	{"parameters", Modern, [][2]string{
+		{"USER u", "331 "}, {"PASS p", "230 "},
+		{"TYPE A", "200 "}, {"TYPE a n", "200 "}, {"TYPE I", "200 "}, {"TYPE L 8", "200 "},
+		{"TYPE E", "504 "}, {"TYPE", "501 "},
+		{"MODE S", "200 "}, {"MODE B", "504 "},
+		{"STRU F", "200 "}, {"STRU R", "504 "},
+		{"ALLO 5", "202 "}, {"SYST", "215 UNIX"}, {"NOOP", "200 "},
+		{"REST x", "501 "}, {"REST -1", "501 "}, {"REST 10", "350 "},
+		{"OPTS UTF8 ON", "200 "}, {"OPTS UTF8 OFF", "504 "}, {"OPTS X", "501 "},
+		{"OPTS MLST Size;type;", "200 MLST OPTS type;size;"},
+		{"HELP", "214 "}, {"HELP RETR", "214 RETR"}, {"HELP XX", "500 "},
+		{"ABOR", "225 "}, {"SITE X", "502 "}, {"XYZZY", "500 "}, {"", "500 "},
+	}},
+	{"files", Modern, [][2]string{
+		{"USER u", "331 "}, {"PASS p", "230 "}, {"TYPE I", "200 "},
+		{"PWD", `257 "/"`},
+		{`MKD a"b`, `257 "/a""b"`}, {`MKD a"b`, "550 "},
+		{`CWD a"b`, "250 "}, {"PWD", `257 "/a""b"`}, {"CDUP", "250 "}, {"XPWD", `257 "/"`},
+		{"CDUP", "250 "}, {"PWD", `257 "/"`},
+		{"CWD none", "550 "}, {"CWD f", "550 "},
+		{"SIZE f", "213 3"}, {"SIZE none", "550 "}, {"SIZE /", "550 "},
+		{"TYPE A", "200 "}, {"SIZE f", "550 "},
+		{"MFMT 20020717210715 f", "213 Modify=20020717210715; /f"}, {"MDTM f", "213 20020717210715"},
+		{"MFMT 2002 f", "501 "}, {"MFMT 20020717210715", "501 "}, {"MDTM none", "550 "},
+		{"RNTO g", "503 "}, {"RNFR none", "550 "},
+		{"RNFR f", "350 "}, {"NOOP", "200 "}, {"RNTO g", "503 "},
+		{"RNFR f", "350 "}, {"RNTO none/g", "553 "},
+		{"RNFR f", "350 "}, {"RNTO g", "250 "},
+		{"DELE f", "550 "}, {`DELE a"b`, "550 "}, {"RMD g", "550 "}, {"DELE g", "250 "},
+		{`RMD a"b`, "250 "}, {"RMD /", "550 "}, {"XMKD d", "257 "}, {"XCWD d", "250 "}, {"XCUP", "250 "}, {"XRMD d", "250 "},
+		{"RETR f\x00", "501 "}, {"RETR f\rg", "501 "},
+	}},
+	{"data setups", Modern, [][2]string{
+		{"USER u", "331 "}, {"PASS p", "230 "},
+		{"RETR f", "425 "}, {"STOR f", "425 "},
+		{"PORT 1,2,3", "501 "}, {"PORT 127,0,0,1,1,256", "501 "}, {"PORT 127,0,0,1,3,255", "504 "},
+		{"PORT 10,0,0,1,9,9", "504 PORT to a foreign host is refused; "},
+		{"EPRT |1|127.0.0.1|1023|", "504 "}, {"EPRT |1|10.0.0.1|2000|", "504 "},
+		{"EPRT |2|::1|2000|", "522 "}, {"EPRT |3|x|2000|", "522 "}, {"EPRT |1|127.0.0.1|2000", "501 "}, {"EPRT x", "501 "},
+		{"EPRT |1|127.0.0.1|2000|", "200 "},
+		{"EPSV 2", "522 "}, {"EPSV 3", "501 "}, {"EPSV", "229 "}, {"EPSV 1", "229 "},
+		{"LSTN X", "501 "}, {"LSTN R", "255 SOCK "}, {"RETR f", "503 "}, {"NLST", "503 "},
+		{"LSTN S", "255 SOCK "}, {"STOR f", "503 "}, {"APPE f", "503 "},
+		{"SOCK 127.0.0.1", "501 "}, {"SOCK 127.0.0.1,0", "501 "}, {"SOCK x,5", "501 "}, {"SOCK 10.0.0.1,5", "504 "}, {"SOCK ::1,5", "522 "},
+		{"SOCK 127.0.0.1,5", "255 SOCK "},
+		{"RETR none", "550 "}, {"RETR f", "425 "},
+		{"EPSV ALL", "200 "}, {"PASV", "503 "}, {"PORT 127,0,0,1,9,9", "503 "}, {"SOCK 127.0.0.1,5", "503 "}, {"EPSV", "229 "},
+		{"MLSD f", "501 "},
+	}},
+	{"rfc438", RFC438, [][2]string{
+		{"RETR f", "451 "}, {"LSTN R", "451 "},
+		{"USER u", "330 "}, {"PASS sesame", "431 "}, {"USER u", "330 "}, {"PASS p", "230 "}, {"ACCT 7", "200 "},
+		{"TYPE I", "200 "}, {"TYPE L 8", "200 "}, {"TYPE E", "504 "}, {"BYTE 8", "200 "}, {"BYTE 36", "504 "}, {"MODE S", "200 "}, {"STRU F", "200 "},
+		{"LIST", "500 "}, {"SIZE f", "500 "}, {"FEAT", "500 "}, {"PWD", "500 "}, {"CWD x", "500 "}, {"NOOP", "500 "},
+		{"PORT 127,0,0,1,9,9", "500 "}, {"REST 1", "500 "}, {"MKD x", "500 "}, {"PASV", "500 "}, {"EPSV", "500 "},
+		{"MAIL", "400 "}, {"HELP", "200 USER "}, {"LSTN", "501 "},
+		{"RETR f", "454 "}, {"LSTN S", "255 SOCK "}, {"STOR f", "505 "}, {"RETR none", "450 "}, {"LSTN S", "255 SOCK "}, {"RETR d", "451 "},
+		{"RNFR none", "450 "}, {"RNFR f", "200 "}, {"RNTO g", "253 "}, {"DELE g", "254 "}, {"DELE g", "450 "},
+		{"ABOR", "202 "}, {"SOCK 10.0.0.1,5", "504 "}, {"BYE", "231 "},
+	}},
+	{"rfc478", RFC478, [][2]string{
+		{"USER u", "330 "}, {"PASS p", "230 "},
+		{"LSTN R", "500 "}, {"PASV", "200 "}, {"SOCK 127.0.0.1,9999", "255 SOCK "}, {"PASV", "200 "}, {"QUIT", "231 "},
+	}},
+}
+
+func TestDialogues(t *testing.T) {
+	for _, d := range dialogues {
+		t.Run(d.name, func(t *testing.T) {
+			s := startSite(t, "127.0.0.1", Server{Dialect: d.dialect})
+			s.write("f", "abc")
+			if err := os.Mkdir(filepath.Join(s.root, "d"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if d.name == "files" {
+				if err := os.Remove(filepath.Join(s.root, "d")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c := s.dial()
+			for _, l := range d.lines {
+				c.do(l[0], l[1])
+			}
+			if last := d.lines[len(d.lines)-1][0]; last == "QUIT" || last == "BYE" {
+				c.closed()
+			}
+			if strings.Contains(s.log.String(), "PASS p") || strings.Contains(s.log.String(), "sesame") {
+				t.Error("a password is in the log")
+			}
+			if !strings.Contains(s.log.String(), `msg=command session=1`) || !strings.Contains(s.log.String(), `msg=reply session=1`) {
+				t.Errorf("log:\n%s", s.log)
+			}
+		})
+	}
+}
+
+// The same dialogue in one packet has the same replies in the same order.
+func TestPipelinedDialogue(t *testing.T) {
+	for _, d := range dialogues {
+		t.Run(d.name, func(t *testing.T) {
+			s := startSite(t, "127.0.0.1", Server{Dialect: d.dialect})
+			s.write("f", "abc")
+			if d.name != "files" {
+				if err := os.Mkdir(filepath.Join(s.root, "d"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c := s.dial()
+			var lines []string
+			for _, l := range d.lines {
+				lines = append(lines, l[0])
+			}
+			c.send(lines...)
+			for _, l := range d.lines {
+				if r := c.reply(); !strings.HasPrefix(r, l[1]) {
+					t.Fatalf("%s: reply %q, want %q", l[0], r, l[1])
+				}
+			}
+		})
+	}
+}
+
+func TestPhrases(t *testing.T) {
+	seen := map[string]bool{}
+	for o, p := range replies {
+		if p.text == "" {
+			t.Errorf("outcome %d has no text", o)
+		}
+		if p.code[codes959] == 0 && p.code[codes1973] == 0 {
+			t.Errorf("outcome %d has no code", o)
+		}
+		if seen[p.text] && p.text != "%s" && p.text != "%s: %s" {
+			t.Errorf("text %q is there twice", p.text)
+		}
+		seen[p.text] = true
+	}
+	if wrongFamily != outcome(len(replies)-1) {
+		t.Error("an outcome has no row")
+	}
+}
+
+func TestFormatReply(t *testing.T) {
+	for _, test := range []struct {
+		lines []string
+		want  string
+	}{
+		{[]string{"ok"}, "211 ok\r\n"},
+		{[]string{"a", "b"}, "211-a\r\n211 b\r\n"},
+		{[]string{"a", "211 x", " y", "-z", "", "End"}, "211-a\r\n 211 x\r\n y\r\n-z\r\n\r\n211 End\r\n"},
+		{[]string{"a\r\nb\x00\xff"}, "211 a??b?\xff\xff\r\n"},
+	} {
+		if got := formatReply(211, test.lines); got != test.want {
+			t.Errorf("%q: %q, want %q", test.lines, got, test.want)
+		}
+	}
+}
+
+func TestTelnet(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{})
+	c := s.login()
+	// A name with the byte 0xFF is doubled both ways.
+	c.do("MKD a\xff\xffb", "257 \"/a\xff\xffb\"")
+	if _, err := os.Stat(filepath.Join(s.root, "a\xffb")); err != nil {
+		t.Error(err)
+	}
+	// Options are refused at once; other commands vanish, wherever they are.
+	if _, err := c.conn.Write([]byte{iac, do, 1, iac, will, 3, iac, wont, 9, iac, dont, 9}); err != nil {
+		t.Fatal(err)
+	}
+	var answer [6]byte
+	if _, err := c.r.Read(answer[:]); err != nil {
+		t.Fatal(err)
+	}
+	if want := [6]byte{iac, wont, 1, iac, dont, 3}; answer != want {
+		if c.r.Buffered() == 0 && answer[3] == 0 {
+			if _, err := c.r.Read(answer[3:]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if answer != want {
+			t.Errorf("answer % x", answer)
+		}
+	}
+	c.do("\xff\xf4\xff\xf2NO\xff\xfa\x01x\xff\xff\xf0\xff\xf0OP", "200 ")
+	// An 0xFF that was not doubled stays.
+	c.do("MKD c\xffd", "257 \"/c\xff\xffd\"")
+}
+
+func TestLongLine(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{})
+	c := s.login()
+	c.send("STOR "+strings.Repeat("x", 100<<10), "NOOP")
+	c.expect("500 ")
+	c.expect("200 ")
+	c.do("CWD "+strings.Repeat("x", maxLine-len("CWD \r")), "550 ")
+}
+
+func TestTooManyLogins(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{})
+	c := s.dial()
+	for range maxFailures - 1 {
+		c.do("USER u", "331 ")
+		c.do("PASS x", "530 ")
+	}
+	c.do("USER u", "331 ")
+	c.do("PASS x", "421 ")
+	c.closed()
+}
+
+func TestIdle(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{IdleTimeout: 50 * time.Millisecond})
+	c := s.dial()
+	c.expect("421 ")
+	c.closed()
+}
+
+func TestFeat(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{})
+	c := s.dial()
+	got := c.do("FEAT", "211-")
+	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n" +
+		" MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
+	if got != want {
+		t.Errorf("FEAT\n%s\nwant\n%s", got, want)
+	}
+	c.do("OPTS MLST size;", "200 MLST OPTS size;")
+	if got := c.do("FEAT", "211-"); !strings.Contains(got, " MLST type;size*;modify;UNIX.mode;\r\n") {
+		t.Errorf("FEAT\n%s", got)
+	}
+}
+
+func TestUnknownDialect(t *testing.T) {
+	ln, err := Listen(context.Background(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Server{Dialect: "rfc114"}
+	if err := s.Serve(context.Background(), ln); err == nil || !strings.Contains(err.Error(), "rfc114") {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
+func TestListenPair(t *testing.T) {
+	ctx := context.Background()
+	ln, err := Listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	data, err := defaultDataSocket(ln.Addr().(*net.TCPAddr).AddrPort())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Somebody who does not share the port cannot have it.
+	if taken, err := net.DialTCP("tcp", net.TCPAddrFromAddrPort(data), ln.Addr().(*net.TCPAddr)); err == nil {
+		_ = taken.Close()
+		t.Error("the default data socket is not held")
+	}
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = busy.Close() }()
+	above := busy.Addr().(*net.TCPAddr).AddrPort()
+	if above.Port() < 65535 {
+		addr := net.TCPAddrFromAddrPort(data)
+		addr.Port = int(above.Port()) + 1
+		if ln, err := Listen(ctx, addr.String()); err == nil {
+			_ = ln.Close()
+			t.Error("Listen took a port whose neighbour is taken")
+		}
+	}
+	for _, addr := range []string{"nonsense", "127.0.0.1:1"} {
+		if ln, err := Listen(ctx, addr); err == nil {
+			_ = ln.Close()
+			t.Errorf("Listen took %s", addr)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package ftpd
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"os"
+)
+
+// maxFailures is how many wrong passwords end a session.
+const maxFailures = 5
+
+// check finds the user of that name and password. Its time tells neither whether
+// there is such a user nor how much of the password is right.
+func (svc *service) check(name, password string) *User {
+	given := sha256.Sum256([]byte(password))
+	var found *User
+	for i := range svc.users {
+		u := &svc.users[i]
+		wanted := sha256.Sum256([]byte(u.Password))
+		same := subtle.ConstantTimeCompare(given[:], wanted[:]) == 1
+		if u.Name == name && same {
+			found = u
+		}
+	}
+	return found
+}
+
+// userVerb performs USER (RFC 959 section 4.1.1). The reply does not tell
+// whether there is such a user.
+func (s *session) userVerb(_ context.Context, arg string) {
+	s.logout()
+	s.userName = arg
+	s.reply(needPassword)
+}
+
+func (s *session) passVerb(_ context.Context, arg string) {
+	if s.userName == "" {
+		s.reply(badSequence, "PASS comes after USER")
+		return
+	}
+	name := s.userName
+	s.userName = ""
+	u := s.svc.check(name, arg)
+	if u == nil {
+		s.failures++
+		if s.failures < maxFailures {
+			s.reply(loginFailed)
+			return
+		}
+		s.reply(tooManyLogins)
+		s.over = true
+		return
+	}
+	root, err := os.OpenRoot(u.Root)
+	if err != nil {
+		s.log.Error("root folder", "user", u.Name, "error", err)
+		s.reply(loginFailed)
+		return
+	}
+	s.user, s.root, s.cwd, s.failures = u, root, "/", 0
+	s.reply(loggedIn, u.Name)
+}
+
+// logout forgets the user and what the user set up, but not the transfer
+// parameters (RFC 959 section 4.1.1, USER).
+func (s *session) logout() {
+	s.setData(nil)
+	if s.root != nil {
+		if err := s.root.Close(); err != nil {
+			s.log.Warn("root folder", "error", err)
+		}
+	}
+	s.user, s.root, s.userName, s.cwd = nil, nil, "", "/"
+	s.restart = 0
+}
+
+// reinVerb performs REIN: as if the control connection had just been opened.
+func (s *session) reinVerb(context.Context, string) {
+	s.logout()
+	s.image, s.facts, s.epsvAll = false, allFacts, false
+	s.reply(reinitialized)
+}
+
+func (s *session) acctVerb(context.Context, string) { s.reply(superfluous, "ACCT") }
+
+func (s *session) quitVerb(context.Context, string) {
+	s.reply(goodbye)
+	s.over = true
+}

@@ -1,0 +1,195 @@
+package ftpd
+
+import (
+	"fmt"
+	"strings"
+)
+
+// outcome is what a command came to. The table replies says how each family of
+// dialects puts it, so that no handler asks for the dialect.
+type outcome int
+
+const (
+	greeting outcome = iota
+	goodbye
+	idleTooLong
+	serviceEnds
+	needPassword
+	loggedIn
+	reinitialized
+	loginFailed
+	tooManyLogins
+	notLoggedIn
+
+	done
+	superfluous
+	fileActionDone
+	renameStarted
+	renamed
+	deleted
+	directoryCreated
+	workingDirectory
+	restartAt
+	fileStatus
+	systemStatus
+	features
+	helpText
+	systemType
+
+	socketIs
+	enteredPassive
+	enteredExtendedPassive
+	listening
+	transferOpening
+	transferStarted
+	transferDone
+	noDataSetup
+	noPassive
+	cannotConnect
+	connectionLost
+	aborted
+	abortDone
+	nothingToAbort
+
+	notFound
+	denied
+	notPlainFile
+	nameExists
+	storageExhausted
+	localError
+	renameFailed
+	badRestart
+
+	unknownVerb
+	lineTooLong
+	badSyntax
+	notImplemented
+	badSequence
+	badParameter
+	foreignHost
+	lowPort
+	wrongFamily
+)
+
+// family is a set of reply codes.
+type family int
+
+const (
+	codes959  family = iota // RFC 959 section 4.2, RFC 2228, 2428 and 3659
+	codes1973               // RFC 354 section VI, RFC 454
+)
+
+// phrase is how an outcome is said: its code in each family (0: that family
+// says nothing) and its text, a format.
+type phrase struct {
+	code [2]int
+	text string
+}
+
+var replies = [...]phrase{
+	greeting:      {[2]int{220, 300}, "RSEXEC site server ready"},
+	goodbye:       {[2]int{221, 231}, "Goodbye"},
+	idleTooLong:   {[2]int{421, 430}, "No command for %s: closing"},
+	serviceEnds:   {[2]int{421, 434}, "The server is going down"},
+	needPassword:  {[2]int{331, 330}, "Enter password"},
+	loggedIn:      {[2]int{230, 230}, "User %s is logged in"},
+	reinitialized: {[2]int{220, 300}, "Ready for a new user"},
+	loginFailed:   {[2]int{530, 431}, "User or password is wrong"},
+	tooManyLogins: {[2]int{421, 430}, "Too many wrong passwords: closing"},
+	notLoggedIn:   {[2]int{530, 451}, "Log in first with USER and PASS"},
+
+	done:             {[2]int{200, 200}, "%s"},
+	superfluous:      {[2]int{202, 200}, "%s is not needed here"},
+	fileActionDone:   {[2]int{250, 200}, "%s"},
+	renameStarted:    {[2]int{350, 200}, "%s exists; RNTO gives its new name"},
+	renamed:          {[2]int{250, 253}, "Renamed to %s"},
+	deleted:          {[2]int{250, 254}, "Deleted %s"},
+	directoryCreated: {[2]int{257, 0}, "%s created"},
+	workingDirectory: {[2]int{257, 0}, "%s is the working directory"},
+	restartAt:        {[2]int{350, 0}, "The next RETR or STOR starts at %d"},
+	fileStatus:       {[2]int{213, 0}, "%s"},
+	systemStatus:     {[2]int{211, 0}, "%s"},
+	features:         {[2]int{211, 0}, "%s"},
+	helpText:         {[2]int{214, 200}, "%s"},
+	systemType:       {[2]int{215, 0}, "UNIX Type: L8"},
+
+	socketIs:               {[2]int{255, 255}, "SOCK %d"},
+	enteredPassive:         {[2]int{227, 0}, "Entering Passive Mode (%s)"},
+	enteredExtendedPassive: {[2]int{229, 0}, "Entering Extended Passive Mode (|||%d|)"},
+	listening:              {[2]int{200, 200}, "Listening on the default data socket"},
+	transferOpening:        {[2]int{150, 0}, "%s"},
+	transferStarted:        {[2]int{0, 250}, "%s started"},
+	transferDone:           {[2]int{226, 252}, "%s"},
+	noDataSetup:            {[2]int{425, 454}, "No data connection was arranged"},
+	noPassive:              {[2]int{425, 454}, "Cannot listen for a data connection: %s"},
+	cannotConnect:          {[2]int{425, 454}, "Cannot open the data connection: %s"},
+	connectionLost:         {[2]int{426, 452}, "Data connection lost after %d bytes: %s"},
+	aborted:                {[2]int{426, 452}, "Transfer aborted after %d bytes"},
+	abortDone:              {[2]int{226, 201}, "ABOR done"},
+	nothingToAbort:         {[2]int{225, 202}, "No transfer to abort"},
+
+	notFound:         {[2]int{550, 450}, "%s: not found"},
+	denied:           {[2]int{550, 451}, "%s: %s"},
+	notPlainFile:     {[2]int{550, 451}, "%s: not a plain file"},
+	nameExists:       {[2]int{550, 455}, "%s: exists already"},
+	storageExhausted: {[2]int{452, 453}, "%s: no space left"},
+	localError:       {[2]int{451, 455}, "%s: %s"},
+	renameFailed:     {[2]int{553, 456}, "%s: %s"},
+	badRestart:       {[2]int{554, 504}, "%s"},
+
+	unknownVerb:    {[2]int{500, 500}, "Unknown command %s"},
+	lineTooLong:    {[2]int{500, 500}, "Command line is longer than %d bytes"},
+	badSyntax:      {[2]int{501, 501}, "%s"},
+	notImplemented: {[2]int{502, 400}, "%s is not implemented"},
+	badSequence:    {[2]int{503, 505}, "%s"},
+	badParameter:   {[2]int{504, 504}, "%s"},
+	foreignHost:    {[2]int{504, 504}, "%s to a foreign host is refused; %s is neither your own host nor one this site allows"},
+	lowPort:        {[2]int{504, 504}, "%s to port %d is refused; ports under 1024 are not for data"},
+	wrongFamily:    {[2]int{522, 504}, "Network protocol not supported, use (%d)"},
+}
+
+// formatReply writes a reply as RFC 959 section 4.2 wants it: lines of text in
+// between begin with a blank where they would begin with a digit, so that none
+// can be taken for the last. Within a line, CR, LF and NUL are replaced and the
+// byte 0xFF is doubled, being Telnet's IAC (RFC 854).
+func formatReply(code int, lines []string) string {
+	var b strings.Builder
+	for i, line := range lines {
+		switch {
+		case i == len(lines)-1:
+			fmt.Fprintf(&b, "%03d ", code)
+		case i == 0:
+			fmt.Fprintf(&b, "%03d-", code)
+		case line != "" && line[0] >= '0' && line[0] <= '9':
+			b.WriteByte(' ')
+		}
+		for j := range len(line) {
+			switch c := line[j]; c {
+			case '\r', '\n', 0:
+				b.WriteByte('?')
+			case iac:
+				b.WriteString("\xff\xff")
+			default:
+				b.WriteByte(c)
+			}
+		}
+		b.WriteString("\r\n")
+	}
+	return b.String()
+}
+
+// reply answers a command with one line.
+func (s *session) reply(o outcome, args ...any) {
+	s.replyLines(o, []string{fmt.Sprintf(replies[o].text, args...)})
+}
+
+// replyLines answers a command with several lines, the first and the last of
+// which carry the code.
+func (s *session) replyLines(o outcome, lines []string) {
+	code := replies[o].code[s.svc.dialect.codes]
+	if code == 0 {
+		return
+	}
+	s.log.Info("reply", "code", code, "text", strings.Join(lines, "\n"))
+	s.send(formatReply(code, lines))
+}

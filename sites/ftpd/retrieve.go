@@ -1,0 +1,161 @@
+package ftpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+)
+
+var (
+	errNotPlain     = errors.New("not a plain file")
+	errAsciiRestart = errors.New("REST works in TYPE I only")
+)
+
+// retrVerb performs RETR (RFC 959 section 4.1.3).
+func (s *session) retrVerb(ctx context.Context, arg string) {
+	restart := s.takeRestart()
+	name, ok := s.pathname(arg)
+	if !ok || !s.dataReady(sending) {
+		return
+	}
+	f, size, err := s.openSource(name, restart)
+	if err != nil {
+		s.setData(nil)
+		s.refuse(name, err)
+		return
+	}
+	s.begin(ctx, "RETR", name, fmt.Sprintf("Sending %s (%d bytes)", name, size-restart), &fileSource{f: f, image: s.image})
+}
+
+// openSource opens a plain file at an offset.
+func (s *session) openSource(name string, restart int64) (*os.File, int64, error) {
+	// A named pipe would block in Open until somebody writes to it.
+	if err := s.plainFile(name); err != nil {
+		return nil, 0, err
+	}
+	f, err := s.root.Open(relative(name))
+	if err != nil {
+		return nil, 0, err
+	}
+	size, err := seekTo(f, restart, s.image)
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, size, nil
+}
+
+// restartError says that a transfer cannot start at the offset of REST (RFC 1123
+// section 4.1.3.4).
+type restartError struct{ err error }
+
+func (e *restartError) Error() string { return e.err.Error() }
+
+// seekTo puts f at the offset of REST and returns the size of f.
+func seekTo(f *os.File, restart int64, image bool) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return 0, errNotPlain
+	case restart == 0:
+		return info.Size(), nil
+	case !image:
+		return 0, &restartError{errAsciiRestart}
+	case restart > info.Size():
+		return 0, &restartError{fmt.Errorf("REST %d is beyond the end, %d", restart, info.Size())}
+	}
+	_, err = f.Seek(restart, io.SeekStart)
+	return info.Size(), err
+}
+
+// plainFile returns an error if there is something else of that name.
+func (s *session) plainFile(name string) error {
+	info, err := s.root.Stat(relative(name))
+	if err == nil && !info.Mode().IsRegular() {
+		return errNotPlain
+	}
+	return err
+}
+
+// fileSource is a file that is sent from its present offset on.
+type fileSource struct {
+	f     *os.File
+	image bool
+}
+
+func (p *fileSource) move(t *transfer, conn *net.TCPConn) error {
+	send := p.sendImage
+	if !p.image {
+		send = p.sendASCII
+	}
+	if err := send(t, conn); err != nil {
+		return sourceFault(err)
+	}
+	return t.endSending(conn)
+}
+
+// sendImage leaves the copying to the system where it can (sendfile).
+func (p *fileSource) sendImage(t *transfer, conn *net.TCPConn) error {
+	start, err := p.f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	for pace := t.pace(); ; {
+		if err := conn.SetWriteDeadline(pace.deadline()); err != nil {
+			return err
+		}
+		n, err := io.CopyN(conn, p.f, chunkSize)
+		t.bytes.Add(n)
+		if err == io.EOF {
+			return nil
+		}
+		if !pace.goOn(n, err) {
+			return err
+		}
+		if err != nil {
+			// A copy cut short may have read more than it wrote.
+			if _, err := p.f.Seek(start+t.bytes.Load(), io.SeekStart); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (p *fileSource) sendASCII(t *transfer, conn *net.TCPConn) error {
+	_, err := io.Copy(&networkLines{w: stream{t, conn}}, p.f)
+	return err
+}
+
+func (p *fileSource) settle(err error) error {
+	// Nothing was written to the file: closing it cannot lose anything.
+	_ = p.f.Close()
+	return err
+}
+
+// sourceFault makes a failure to read the file a *fileError.
+func sourceFault(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) || errors.Is(err, syscall.EIO) {
+		return &fileError{err}
+	}
+	return err
+}
+
+// textSource is a text, with network line ends, that is sent.
+type textSource []byte
+
+func (p textSource) move(t *transfer, conn *net.TCPConn) error {
+	if _, err := (stream{t, conn}).Write(p); err != nil {
+		return err
+	}
+	return t.endSending(conn)
+}
+
+func (p textSource) settle(err error) error { return err }

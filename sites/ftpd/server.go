@@ -1,0 +1,203 @@
+// Package ftpd is the embedded site server: a server-PI and server-DTP for FTP
+// as RFC 959 and as RFC 438 and RFC 478 wrote it.
+//
+// Invariants:
+//
+//   - Only a session's own goroutine writes replies, so they leave in the order
+//     of the commands, and a transfer's final reply before anything that waited
+//     for it.
+//   - A pathname is resolved through the user's os.Root and through nothing else,
+//     so neither ".." nor a symbolic link leads out of it.
+//   - A positive completion of a transfer (226, 252) means that every byte was
+//     sent and the other side closed in order, or was received up to the other
+//     side's orderly close and is in the file. A transfer the server breaks off
+//     while sending is reset, so the receiver cannot take it for the end of file.
+//   - A data connection is made only with the user's own host or a host in
+//     Server.AllowPeers (RFC 2577 section 3).
+//   - Serve returns only when every goroutine it started has ended.
+package ftpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Dialect says which FTP a server speaks: its verbs, its reply codes and how
+// its data connections come about.
+type Dialect string
+
+const (
+	Modern Dialect = "modern" // RFC 959, 2428, 2389 and 3659, with LSTN and SOCK
+	RFC438 Dialect = "rfc438" // 1973: LSTN and SOCK, RFC 438
+	RFC478 Dialect = "rfc478" // 1973: SOCK and PASV without an address, RFC 478
+)
+
+// Server is a site server. Set its fields before Serve; do not change them after.
+type Server struct {
+	Users   []User  // who may log in
+	Dialect Dialect // "" is Modern
+
+	// AllowPeers are the hosts, beside the user's own, that may be the other
+	// end of a data connection.
+	AllowPeers []netip.Prefix
+
+	// Logger gets one record "command" for each command, one "reply" for each
+	// reply and one "transfer" for each transfer, all at Info and with the
+	// attributes session and remote. Passwords are masked. nil discards.
+	Logger *slog.Logger
+
+	// IdleTimeout ends a session that gives no command for so long; a running
+	// transfer is not idleness. 0 is 5 minutes.
+	IdleTimeout time.Duration
+
+	// DataTimeout bounds the making of a data connection, and each pause in
+	// which a data connection carries nothing. 0 is 60 seconds.
+	DataTimeout time.Duration
+}
+
+// User is someone who may log in.
+type User struct {
+	Name     string
+	Password string
+	Root     string // the folder which is the user's "/"
+}
+
+const (
+	defaultIdleTimeout = 5 * time.Minute
+	defaultDataTimeout = 60 * time.Second
+)
+
+// Serve accepts control connections on ln until ctx ends; then it closes all
+// sessions and listeners, waits for all goroutines, and returns nil. It returns
+// an error if the Dialect is unknown or ln fails; ln is closed in every case.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := whenDone(ctx, func() {
+		_ = ln.Close() // its only effect of interest is the end of Accept
+	})
+	svc, err := s.service()
+	if err == nil {
+		err = svc.accept(ctx, ln)
+	}
+	cancel()
+	svc.sessions.Wait()
+	stop()
+	return err
+}
+
+// service is what the sessions of one Serve share. Beside ports and sessions,
+// which guard themselves, nothing in it changes.
+type service struct {
+	users       []User
+	allowPeers  []netip.Prefix
+	dialect     dialect
+	verbs       map[string]verb
+	order       []string // the verbs in the order of the table
+	log         *slog.Logger
+	idleTimeout time.Duration
+	dataTimeout time.Duration
+	ports       ports
+	sessions    sync.WaitGroup
+}
+
+func (s *Server) service() (*service, error) {
+	svc := &service{
+		users:       s.Users,
+		allowPeers:  s.AllowPeers,
+		log:         s.Logger,
+		idleTimeout: s.IdleTimeout,
+		dataTimeout: s.DataTimeout,
+		verbs:       make(map[string]verb),
+	}
+	if svc.log == nil {
+		svc.log = slog.New(slog.DiscardHandler)
+	}
+	if svc.idleTimeout == 0 {
+		svc.idleTimeout = defaultIdleTimeout
+	}
+	if svc.dataTimeout == 0 {
+		svc.dataTimeout = defaultDataTimeout
+	}
+	name := s.Dialect
+	if name == "" {
+		name = Modern
+	}
+	d, ok := dialects[name]
+	if !ok {
+		return svc, fmt.Errorf("serve: unknown dialect %q", s.Dialect)
+	}
+	svc.dialect = d
+	for _, v := range verbTable() {
+		if v.dialects&d.set != 0 {
+			svc.verbs[v.name] = v
+			svc.order = append(svc.order, v.name)
+		}
+	}
+	return svc, nil
+}
+
+// accept starts a session for each control connection until ctx ends or ln
+// fails.
+func (svc *service) accept(ctx context.Context, ln net.Listener) error {
+	pause := retryPause{}
+	for id := 1; ; id++ {
+		conn, err := ln.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				_ = conn.Close() // nobody will speak on it
+			}
+			return nil
+		}
+		if err != nil {
+			// Out of descriptors is no reason to end, and nothing tells when
+			// there are some again.
+			if errors.Is(err, net.ErrClosed) || !outOfResources(err) {
+				return fmt.Errorf("accept control connection: %w", err)
+			}
+			svc.log.Error("accept", "error", err)
+			if pause.wait(ctx) != nil {
+				return nil
+			}
+			continue
+		}
+		pause = retryPause{}
+		svc.sessions.Go(func() { svc.serve(ctx, conn, id) })
+	}
+}
+
+// allowed says whether host may be the other end of a data connection in a
+// session whose user is at peer.
+func (svc *service) allowed(peer, host netip.Addr) bool {
+	return host == peer || svc.allowedPeer(host)
+}
+
+func (svc *service) allowedPeer(host netip.Addr) bool {
+	for _, p := range svc.allowPeers {
+		if p.Contains(host) {
+			return true
+		}
+	}
+	return false
+}
+
+// retryPause is a pause that doubles, for conditions that have no event.
+type retryPause struct{ next time.Duration }
+
+func (p *retryPause) wait(ctx context.Context) error {
+	p.next = min(max(2*p.next, 10*time.Millisecond), time.Second)
+	t := time.NewTimer(p.next)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

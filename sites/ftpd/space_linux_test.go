@@ -1,0 +1,63 @@
+package ftpd
+
+import (
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A site that is full: nothing half-written stays, and what was there before is
+// unharmed.
+func TestNoSpace(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skip("needs root that may mount: ", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, dialect := range []Dialect{Modern, RFC438} {
+		for _, kind := range []string{"I", "A"} {
+			t.Run(string(dialect)+" TYPE "+kind, func(t *testing.T) {
+				s := startSite(t, "127.0.0.1", Server{Dialect: dialect, Users: []User{{"u", "p", dir}}})
+				s.write("log", "before\n")
+				c := s.login()
+				c.do("TYPE "+kind, "200 ")
+				put := func(line, text, started string) {
+					t.Helper()
+					c.send("LSTN R")
+					conn := c.data("127.0.0.1:" + strings.TrimPrefix(c.reply(), "255 SOCK "))
+					c.do(line, started)
+					// The server breaks the connection off, so an error is in order.
+					_, _ = io.WriteString(conn, text)
+					_ = conn.Close()
+				}
+				full, started, completed := "452 ", "150 ", "226 "
+				if dialect == RFC438 {
+					full, started, completed = "453 ", "250 ", "252 "
+				}
+				put("STOR new", strings.Repeat("x", 2<<20), started)
+				c.expect(full)
+				s.missing("new")
+				put("APPE log", strings.Repeat("x", 2<<20), started)
+				c.expect(full)
+				if got := s.read("log"); got != "before\n" {
+					t.Errorf("after a failed APPE: %d bytes", len(got))
+				}
+				put("APPE log", "after\n", started)
+				c.expect(completed)
+				if got := s.read("log"); got != "before\nafter\n" {
+					t.Errorf("after APPE: %q", got)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package ftpd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+func (s *session) noopVerb(context.Context, string) { s.reply(done, "Nothing done") }
+func (s *session) systVerb(context.Context, string) { s.reply(systemType) }
+
+// featVerb performs FEAT (RFC 2389 section 3).
+func (s *session) featVerb(context.Context, string) {
+	lines := []string{"Features:"}
+	for _, name := range s.svc.order {
+		if f := s.svc.verbs[name].feature; f != "" {
+			lines = append(lines, " "+f)
+		}
+	}
+	lines = append(lines, " MLST "+s.facts.feature(), " TVFS", " UTF8", "End")
+	s.replyLines(features, lines)
+}
+
+// helpVerb performs HELP. Before RFC 640 a reply had one line only, so the verbs
+// stand in one.
+func (s *session) helpVerb(_ context.Context, arg string) {
+	if arg == "" {
+		s.reply(helpText, strings.Join(s.svc.order, " "))
+		return
+	}
+	v, ok := s.svc.verbs[strings.ToUpper(strings.TrimSpace(arg))]
+	if !ok {
+		s.reply(unknownVerb, arg)
+		return
+	}
+	s.reply(helpText, v.help)
+}
+
+// statVerb performs STAT (RFC 959 section 4.1.3): with a path a listing over the
+// control connection, else the state of the session and of a running transfer.
+func (s *session) statVerb(_ context.Context, arg string) {
+	if arg == "" {
+		s.replyLines(systemStatus, s.status())
+		return
+	}
+	if s.user == nil {
+		s.reply(notLoggedIn)
+		return
+	}
+	name, ok := s.pathname(withoutOptions(arg))
+	if !ok {
+		return
+	}
+	listing, err := listLong(s.root, name)
+	if err != nil {
+		s.refuse(name, err)
+		return
+	}
+	lines := []string{"Status of " + name}
+	for line := range strings.Lines(string(listing)) {
+		lines = append(lines, strings.TrimSuffix(line, "\r\n"))
+	}
+	s.replyLines(fileStatus, append(lines, "End"))
+}
+
+func (s *session) status() []string {
+	lines := []string{"Status:", " Connected from " + s.peer.Addr().String()}
+	if s.user == nil {
+		lines = append(lines, " Not logged in")
+	} else {
+		lines = append(lines, " Logged in as "+s.user.Name, " Working directory "+s.cwd)
+	}
+	representation := "A"
+	if s.image {
+		representation = "I"
+	}
+	lines = append(lines, " TYPE "+representation+", MODE S, STRU F")
+	if t := s.transfer; t != nil {
+		lines = append(lines, fmt.Sprintf(" %s %s: %d bytes so far", t.verb, t.path, t.bytes.Load()))
+	}
+	return append(lines, "End")
+}

@@ -1,0 +1,215 @@
+package ftpd
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+)
+
+// storVerb performs STOR (RFC 959 section 4.1.3). After REST n the file is cut to
+// its first n bytes and goes on from there, so that no old tail is left behind
+// the new end.
+func (s *session) storVerb(ctx context.Context, arg string) {
+	restart := s.takeRestart()
+	s.store(ctx, "STOR", arg, func(name string) (*fileSink, error) {
+		return s.openSink(name, restart)
+	})
+}
+
+// appeVerb performs APPE. It always adds at the end; a REST before it is used up
+// without effect.
+func (s *session) appeVerb(ctx context.Context, arg string) {
+	s.takeRestart()
+	s.store(ctx, "APPE", arg, func(name string) (*fileSink, error) {
+		sink, err := s.openSink(name, 0)
+		if err == nil {
+			sink.appending = true
+		}
+		return sink, err
+	})
+}
+
+func (s *session) store(ctx context.Context, verb, arg string, open func(name string) (*fileSink, error)) {
+	name, ok := s.pathname(arg)
+	if !ok || !s.dataReady(receiving) {
+		return
+	}
+	sink, err := open(name)
+	if err != nil {
+		s.setData(nil)
+		s.refuse(name, err)
+		return
+	}
+	s.begin(ctx, verb, name, "Receiving "+name, sink)
+}
+
+// uniqueAttempts is how many names STOU tries.
+const uniqueAttempts = 16
+
+// stouVerb performs STOU; the preliminary reply names the file (RFC 1123 section
+// 4.1.2.9).
+func (s *session) stouVerb(ctx context.Context, arg string) {
+	s.takeRestart()
+	if arg == "" {
+		arg = "stou"
+	}
+	base, ok := s.pathname(arg)
+	if !ok || !s.dataReady(receiving) {
+		return
+	}
+	var f *os.File
+	var name string
+	err := fs.ErrExist
+	for i := 0; i < uniqueAttempts && errors.Is(err, fs.ErrExist); i++ {
+		name = base + "." + rand.Text()[:8]
+		f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	}
+	if err != nil {
+		s.setData(nil)
+		s.refuse(base, err)
+		return
+	}
+	s.begin(ctx, "STOU", name, "FILE: "+name, s.sink(f, name, true))
+}
+
+// fileSink is a file that takes what is received. An existing file is not
+// touched before the data connection is there.
+type fileSink struct {
+	root      *os.Root
+	name      string
+	f         *os.File
+	image     bool
+	created   bool  // by this transfer
+	appending bool  // add at the end; else cut to start first
+	start     int64 // where the received bytes begin
+	moving    bool  // the data connection was there and start is right
+}
+
+func (s *session) sink(f *os.File, name string, created bool) *fileSink {
+	return &fileSink{root: s.root, name: name, f: f, image: s.image, created: created}
+}
+
+// openSink opens a file to receive into, from an offset on; it creates it if
+// there is none.
+func (s *session) openSink(name string, restart int64) (*fileSink, error) {
+	f, created, err := s.openOrCreate(name)
+	if err != nil {
+		return nil, err
+	}
+	sink := s.sink(f, name, created)
+	sink.start = restart
+	if _, err := seekTo(f, restart, s.image); err != nil {
+		return nil, sink.settle(err)
+	}
+	return sink, nil
+}
+
+// openOrCreate also says whether it created the file.
+func (s *session) openOrCreate(name string) (f *os.File, created bool, err error) {
+	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err == nil {
+		return f, true, nil
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return nil, false, err
+	}
+	// A named pipe would block in OpenFile until somebody reads from it.
+	if err := s.plainFile(name); err != nil {
+		return nil, false, err
+	}
+	f, err = s.root.OpenFile(relative(name), os.O_WRONLY, 0)
+	return f, false, err
+}
+
+func (p *fileSink) move(t *transfer, conn *net.TCPConn) error {
+	if err := p.position(); err != nil {
+		return &fileError{err}
+	}
+	p.moving = true
+	if !p.image {
+		return p.receiveASCII(t, conn)
+	}
+	return p.receiveImage(t, conn)
+}
+
+// position puts the file where the first byte goes.
+func (p *fileSink) position() error {
+	if p.appending {
+		// Not O_APPEND: the system does not splice into such a file.
+		end, err := p.f.Seek(0, io.SeekEnd)
+		p.start = end
+		return err
+	}
+	if err := p.f.Truncate(p.start); err != nil {
+		return err
+	}
+	_, err := p.f.Seek(p.start, io.SeekStart)
+	return err
+}
+
+// receiveImage leaves the copying to the system where it can (splice).
+func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
+	for pace := t.pace(); ; {
+		if err := conn.SetReadDeadline(pace.deadline()); err != nil {
+			return err
+		}
+		n, err := io.CopyN(p.f, conn, chunkSize)
+		t.bytes.Add(n)
+		if err == io.EOF {
+			return nil
+		}
+		if !pace.goOn(n, err) {
+			return sinkFault(err)
+		}
+	}
+}
+
+func (p *fileSink) receiveASCII(t *transfer, conn *net.TCPConn) error {
+	lines := &fileLines{w: p.f}
+	_, err := io.Copy(lines, stream{t, conn})
+	if err != nil {
+		return sinkFault(errors.Join(err, lines.close()))
+	}
+	if err := lines.close(); err != nil {
+		return &fileError{err}
+	}
+	return nil
+}
+
+// sinkFault makes a failure to write the file a *fileError.
+func sinkFault(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) || connectionBroken(err) {
+		return err
+	}
+	return &fileError{err}
+}
+
+// settle closes the file. What a broken transfer has brought stays, for REST to
+// go on from. But if no data connection came or this site's storage failed, a
+// file that the transfer created goes away, and one that it added to is cut back
+// to what it was.
+func (p *fileSink) settle(err error) error {
+	var file *fileError
+	undo := err != nil && (!p.moving || errors.As(err, &file))
+	if undo && p.appending && p.moving && !p.created {
+		if terr := p.f.Truncate(p.start); terr != nil {
+			err = errors.Join(err, fmt.Errorf("cut back to %d bytes: %w", p.start, terr))
+		}
+	}
+	if cerr := p.f.Close(); cerr != nil && err == nil {
+		err = &fileError{cerr}
+		undo = true
+	}
+	if undo && p.created {
+		if rerr := p.root.Remove(relative(p.name)); rerr != nil {
+			err = errors.Join(err, fmt.Errorf("remove: %w", rerr))
+		}
+	}
+	return err
+}

@@ -1,0 +1,91 @@
+package ftpd
+
+import "context"
+
+// gate is what has to hold before a verb is performed, and how it stands to a
+// running transfer.
+type gate uint8
+
+const (
+	needsLogin  gate = 1 << iota
+	needsArg         // an argument has to be there
+	midTransfer      // is answered while a transfer runs; others wait for its end
+	interrupts       // breaks off a running transfer as soon as it is read
+)
+
+// verb is one command of the protocol.
+type verb struct {
+	name     string
+	dialects dialectSet
+	gate     gate
+	perform  func(s *session, ctx context.Context, arg string) // nil: known, not implemented
+	feature  string                                            // its line in the reply to FEAT, if any
+	help     string
+}
+
+// verbTable is the whole command set. A verb that differs between dialects has a
+// row for each form.
+func verbTable() []verb {
+	return []verb{
+		{"USER", inAll, needsArg, (*session).userVerb, "", "USER <name>: begin to log in"},
+		{"PASS", inAll, 0, (*session).passVerb, "", "PASS <password>: log in"},
+		{"ACCT", inAll, 0, (*session).acctVerb, "", "ACCT <account>: not needed"},
+		{"QUIT", inAll, 0, (*session).quitVerb, "", "QUIT: end the session"},
+		{"BYE", in1973, 0, (*session).quitVerb, "", "BYE: end the session"},
+		{"REIN", inModern, 0, (*session).reinVerb, "", "REIN: log out"},
+		{"NOOP", inModern, midTransfer, (*session).noopVerb, "", "NOOP: do nothing"},
+		{"SYST", inModern, 0, (*session).systVerb, "", "SYST: the kind of system"},
+		{"HELP", inAll, 0, (*session).helpVerb, "", "HELP [<verb>]: this text"},
+		{"FEAT", inModern, 0, (*session).featVerb, "", "FEAT: the extensions known"},
+		{"OPTS", inModern, needsArg, (*session).optsVerb, "", "OPTS UTF8 ON | OPTS MLST <fact>;...: set an option"},
+		{"STAT", inModern, midTransfer, (*session).statVerb, "", "STAT [<path>]: status, or a listing"},
+
+		{"TYPE", inAll, needsArg, (*session).typeVerb, "", "TYPE A | TYPE I | TYPE L 8: representation"},
+		{"BYTE", in1973, needsArg, (*session).byteVerb, "", "BYTE 8: byte size"},
+		{"MODE", inAll, needsArg, (*session).modeVerb, "", "MODE S: transfer mode"},
+		{"STRU", inAll, needsArg, (*session).struVerb, "", "STRU F: file structure"},
+		{"ALLO", inModern, 0, (*session).alloVerb, "", "ALLO <size>: not needed"},
+		{"REST", inModern, needsLogin | needsArg, (*session).restVerb, "REST STREAM", "REST <offset>: where the next RETR or STOR starts"},
+
+		{"PASV", inModern, needsLogin, (*session).pasvVerb, "PASV", "PASV: listen for the data connection"},
+		{"PASV", in478, needsLogin, (*session).barePasvVerb, "", "PASV: listen on the default data socket"},
+		{"EPSV", inModern, needsLogin, (*session).epsvVerb, "EPSV", "EPSV [1|2|ALL]: listen for the data connection"},
+		{"PORT", inModern, needsLogin | needsArg, (*session).portVerb, "", "PORT h1,h2,h3,h4,p1,p2: connect there for data"},
+		{"EPRT", inModern, needsLogin | needsArg, (*session).eprtVerb, "EPRT", "EPRT |family|address|port|: connect there for data"},
+		{"LSTN", withLSTN, needsLogin | needsArg, (*session).lstnVerb, "LSTN", "LSTN R | LSTN S: listen, to receive or to send"},
+		{"SOCK", inAll, needsLogin | needsArg, (*session).sockVerb, "SOCK", "SOCK <host>,<port>: the other end of the data connection"},
+
+		{"RETR", inAll, needsLogin | needsArg, (*session).retrVerb, "", "RETR <path>: send a file"},
+		{"STOR", inAll, needsLogin | needsArg, (*session).storVerb, "", "STOR <path>: receive a file"},
+		{"APPE", inAll, needsLogin | needsArg, (*session).appeVerb, "", "APPE <path>: receive what is added to a file"},
+		{"STOU", inModern, needsLogin, (*session).stouVerb, "", "STOU [<path>]: receive a file under a new name"},
+		{"LIST", inModern, needsLogin, (*session).listVerb, "", "LIST [<path>]: a listing"},
+		{"NLST", inAll, needsLogin, (*session).nlstVerb, "", "NLST [<path>]: the names in a directory"},
+		{"MLSD", inModern, needsLogin, (*session).mlsdVerb, "", "MLSD [<path>]: the facts of a directory's entries"},
+		{"MLST", inModern, needsLogin, (*session).mlstVerb, "", "MLST [<path>]: the facts of one entry"},
+		{"ABOR", inAll, interrupts, (*session).aborVerb, "", "ABOR: break off the transfer"},
+
+		{"PWD", inModern, needsLogin, (*session).pwdVerb, "", "PWD: the working directory"},
+		{"XPWD", inModern, needsLogin, (*session).pwdVerb, "", "XPWD: as PWD"},
+		{"CWD", inModern, needsLogin | needsArg, (*session).cwdVerb, "", "CWD <path>: change the working directory"},
+		{"XCWD", inModern, needsLogin | needsArg, (*session).cwdVerb, "", "XCWD <path>: as CWD"},
+		{"CDUP", inModern, needsLogin, (*session).cdupVerb, "", "CDUP: go to the parent directory"},
+		{"XCUP", inModern, needsLogin, (*session).cdupVerb, "", "XCUP: as CDUP"},
+		{"MKD", inModern, needsLogin | needsArg, (*session).mkdVerb, "", "MKD <path>: make a directory"},
+		{"XMKD", inModern, needsLogin | needsArg, (*session).mkdVerb, "", "XMKD <path>: as MKD"},
+		{"RMD", inModern, needsLogin | needsArg, (*session).rmdVerb, "", "RMD <path>: remove an empty directory"},
+		{"XRMD", inModern, needsLogin | needsArg, (*session).rmdVerb, "", "XRMD <path>: as RMD"},
+		{"DELE", inAll, needsLogin | needsArg, (*session).deleVerb, "", "DELE <path>: delete a file"},
+		{"RNFR", inAll, needsLogin | needsArg, (*session).rnfrVerb, "", "RNFR <path>: what to rename"},
+		{"RNTO", inAll, needsLogin | needsArg, (*session).rntoVerb, "", "RNTO <path>: its new name"},
+		{"SIZE", inModern, needsLogin | needsArg, (*session).sizeVerb, "SIZE", "SIZE <path>: the bytes a RETR would send"},
+		{"MDTM", inModern, needsLogin | needsArg, (*session).mdtmVerb, "MDTM", "MDTM <path>: when it was modified"},
+		{"MFMT", inModern, needsLogin | needsArg, (*session).mfmtVerb, "MFMT", "MFMT <YYYYMMDDHHMMSS> <path>: set when it was modified"},
+
+		{name: "SITE", dialects: inModern, help: "SITE: not implemented"},
+		{name: "SMNT", dialects: inModern, help: "SMNT: not implemented"},
+		{name: "AUTH", dialects: inModern, help: "AUTH: not implemented"},
+		{name: "MAIL", dialects: in1973, help: "MAIL: not implemented"},
+		{name: "MLFL", dialects: in1973, help: "MLFL: not implemented"},
+	}
+}

@@ -1,0 +1,26 @@
+package ftptest
+
+import "fmt"
+
+// pureftpd is configured by arguments only.
+func pureftpd(p place) command {
+	args := []string{
+		"--bind", fmt.Sprintf("%s,%d", p.host, p.port),
+		"--login", "unix",
+		"--noanonymous",
+		"--chrooteveryone",
+		"--dontresolve",
+		"--maxclientsnumber", "200",
+		"--maxclientsperip", "200",
+		"--limitrecursion", "100000:30",
+		"--maxidletime", "1", // a minute; waiting for a data connection has no limit but this
+		"--umask", "022:022",
+		"--tls", "0",
+		"--pidfile", p.file("pure-ftpd.pid"),
+		"--altlog", "clf:" + p.file("pure-ftpd.log"),
+	}
+	if p.foreign {
+		args = append(args, "--allowuserfxp")
+	}
+	return command{args: args}
+}

@@ -1,0 +1,19 @@
+package ftptest
+
+import (
+	_ "embed"
+	"strconv"
+)
+
+//go:embed pyftpdlib.py
+var pyftpdlibProgram string
+
+// pyftpdlib is a library: the server is the program above.
+func pyftpdlib(p place) command {
+	program := p.file("pyftpdlib.py")
+	return command{
+		args: []string{"-I", program, p.host, strconv.Itoa(p.port), p.root, strconv.Itoa(accountID),
+			account, password, p.foreignAs("foreign", "strict")},
+		files: map[string]string{program: pyftpdlibProgram},
+	}
+}

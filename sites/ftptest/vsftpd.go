@@ -1,0 +1,39 @@
+package ftptest
+
+import "fmt"
+
+// vsftpd authenticates by PAM. It leaves the isolation of its sessions to the namespaces
+// that it is started in.
+func vsftpd(p place) command {
+	config := p.file("vsftpd.conf")
+	return command{
+		args: []string{config},
+		files: map[string]string{config: fmt.Sprintf(`listen=YES
+listen_address=%[1]s
+listen_port=%[2]d
+background=NO
+max_clients=0
+max_per_ip=0
+anonymous_enable=NO
+local_enable=YES
+pam_service_name=vsftpd
+write_enable=YES
+local_umask=022
+chroot_local_user=YES
+allow_writeable_chroot=YES
+secure_chroot_dir=%[3]s
+nopriv_user=nobody
+isolate=NO
+isolate_network=NO
+seccomp_sandbox=NO
+accept_timeout=5
+connect_timeout=5
+pasv_promiscuous=%[4]s
+port_promiscuous=%[4]s
+xferlog_enable=YES
+xferlog_std_format=NO
+log_ftp_protocol=YES
+vsftpd_log_file=%[5]s
+`, p.host, p.port, emptyFolder, p.foreignAs("YES", "NO"), p.file("vsftpd.log"))},
+	}
+}
