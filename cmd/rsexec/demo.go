@@ -176,4 +176,3 @@ func (n *demoNetwork) stop() error {
 	n.cancel()
 	return errors.Join(n.serving.Wait(), os.RemoveAll(n.dir))
 }
-

@@ -98,7 +98,9 @@ func (c *cli) options(std streams) (rsexec.Options, error) {
 		o.Sites = append(o.Sites, config)
 	}
 	if isTerminal(std.in) {
-		o.Ask = func(ctx context.Context, question string, secret bool) (string, error) { return ask(std, question, secret) }
+		o.Ask = func(ctx context.Context, question string, secret bool) (string, error) {
+			return ask(std, question, secret)
+		}
 	}
 	return o, nil
 }

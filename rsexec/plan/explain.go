@@ -121,7 +121,7 @@ func cell(s Step, names Vars) Cell {
 	text, _ := names.Expand(s.Command) // Check holds that every variable is bound
 	lines := Cell{sites.Printable(text)}
 	if s.Binds != "" {
-		lines = append(lines, fmt.Sprintf("(let %s = %s)", s.Binds, bindings[s.Verb()]))
+		lines = append(lines, fmt.Sprintf("(let %s = %s)", s.Binds, bindings[Step{Command: text}.Verb()]))
 	}
 	return lines
 }

@@ -61,8 +61,9 @@ func (r Row) At(role Role) Step {
 //
 // The plan gives these variables: {source} and {dest}, the hosts' addresses;
 // {sourcefamily} and {destfamily}, 1 for IPv4 and 2 for IPv6; {sourcesocket} and
-// {destsocket}, their default data sockets; {from} and {to}, the pathnames;
-// {get} and {put}, the transfer commands.
+// {destsocket}, their default data sockets; {sourcelisten} and {destlisten}, the
+// commands that have them listen for this host; {from}, {to} and {final}, the
+// pathnames; {get} and {put}, the transfer commands.
 type Figure struct {
 	Name    string // as --choreography and the results name it
 	Origin  string // the RFC and section that drew it

@@ -177,6 +177,7 @@ func (p Plan) Vars() Vars {
 	return Vars{
 		"source": s.Addr.String(), "sourcefamily": family(s.Addr), "sourcesocket": strconv.Itoa(s.DataPort),
 		"dest": d.Addr.String(), "destfamily": family(d.Addr), "destsocket": strconv.Itoa(d.DataPort),
+		"sourcelisten": listen(s, "S"), "destlisten": listen(d, "R"),
 		"from": p.Source.Path, "to": p.Dest.Path, "final": p.Final, "get": "RETR", "put": p.Put,
 	}
 }
@@ -187,4 +188,16 @@ func family(a netip.Addr) string {
 		return "2"
 	}
 	return "1"
+}
+
+// listen returns the command that has a site listen for this host: to send (S)
+// or to receive (R).
+func listen(s Site, direction string) string {
+	switch {
+	case s.Old && (s.Lacks == nil || !s.Lacks("LSTN")):
+		return "LSTN " + direction
+	case s.Addr.Is6():
+		return "EPSV"
+	}
+	return "PASV"
 }

@@ -7,9 +7,9 @@ var Relay = Figure{
 	Origin:  "RFC 959, section 2.3, twice",
 	Summary: "through the user's host, which keeps nothing",
 	Rows: []Row{
-		{Source: Step{"PASV", "X"}},
+		{Source: Step{"{sourcelisten}", "X"}},
 		{Source: Step{"{get} {from}", ""}, User: "connects to X"},
-		{Dest: Step{"PASV", "Y"}},
+		{Dest: Step{"{destlisten}", "Y"}},
 		{Dest: Step{"{put} {to}", ""}, User: "connects to Y and passes on what comes from X"},
 	},
 }
@@ -20,7 +20,7 @@ var LocalGet = Figure{
 	Origin:  "RFC 959, section 2.3",
 	Summary: "the destination is the user's host",
 	Rows: []Row{
-		{Source: Step{"PASV", "X"}},
+		{Source: Step{"{sourcelisten}", "X"}},
 		{Source: Step{"{get} {from}", ""}, User: "connects to X and writes {to}"},
 	},
 }
@@ -31,7 +31,7 @@ var LocalPut = Figure{
 	Origin:  "RFC 959, section 2.3",
 	Summary: "the source is the user's host",
 	Rows: []Row{
-		{Dest: Step{"PASV", "Y"}},
+		{Dest: Step{"{destlisten}", "Y"}},
 		{Dest: Step{"{put} {to}", ""}, User: "connects to Y and sends {from}"},
 	},
 }

@@ -51,18 +51,17 @@ func FormatPORT(a netip.AddrPort) string {
 // FormatEPRT writes an address as EPRT takes it: |1|a.b.c.d|port| (RFC 2428
 // section 2).
 func FormatEPRT(a netip.AddrPort) string {
-	family := 1
-	if a.Addr().Unmap().Is6() {
+	host, family := a.Addr().Unmap().WithZone(""), 1
+	if host.Is6() {
 		family = 2
 	}
-	return fmt.Sprintf("|%d|%s|%d|", family, a.Addr().Unmap(), a.Port())
+	return fmt.Sprintf("|%d|%s|%d|", family, host, a.Port())
 }
 
 // ParseEPSV reads the port out of the text of a 229 reply: (|||port|), with any
 // character in the place of "|" (RFC 2428 section 3).
 func ParseEPSV(text string) (int, error) {
-	if i := strings.LastIndexByte(text, '('); i >= 0 {
-		rest := text[i+1:]
+	for _, rest := range strings.Split(text, "(")[1:] {
 		if len(rest) > 4 && rest[0] == rest[1] && rest[1] == rest[2] && !digit(rest[0]) {
 			number, _, ok := strings.Cut(rest[3:], rest[:1])
 			if port, err := strconv.ParseUint(number, 10, 16); ok && err == nil && port != 0 {
@@ -76,9 +75,12 @@ func ParseEPSV(text string) (int, error) {
 // ParseSOCK reads the socket out of the text of a 255 reply: the decimal
 // number behind the word SOCK (RFC 438; as TENEX wrote it).
 func ParseSOCK(text string) (int, error) {
-	if i := strings.Index(strings.ToUpper(text), "SOCK"); i >= 0 {
-		rest := strings.TrimLeft(text[i+len("SOCK"):], " ")
-		end := 0
+	const word = "SOCK"
+	for i := 0; i+len(word) <= len(text); i++ {
+		if !strings.EqualFold(text[i:i+len(word)], word) {
+			continue
+		}
+		rest, end := strings.TrimLeft(text[i+len(word):], " "), 0
 		for end < len(rest) && digit(rest[end]) {
 			end++
 		}
@@ -108,15 +110,6 @@ func parseTime(s string) (time.Time, bool) {
 			s = strconv.Itoa(1900+n) + s[5:]
 		}
 	}
-	whole, fraction, _ := strings.Cut(s, ".")
-	t, err := time.Parse("20060102150405", whole)
-	if err != nil {
-		return time.Time{}, false
-	}
-	if fraction != "" {
-		if f, err := strconv.ParseFloat("0."+fraction, 64); err == nil {
-			t = t.Add(time.Duration(f * float64(time.Second)))
-		}
-	}
-	return t, true
+	t, err := time.Parse("20060102150405", s) // takes a fraction as well
+	return t, err == nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // abortGrace is how long a server has to answer an ABOR before its control
-// connection is closed.
+// connection is closed, where the connection's time-out is not shorter.
 const abortGrace = 3 * time.Second
 
 // Conn is a control connection. Commands may be sent before earlier ones are
@@ -28,15 +28,17 @@ type Conn struct {
 	nc      net.Conn
 	timeout time.Duration
 
-	// dialect changes at most once, with the greeting: before its exchange ends.
+	// dialect changes at most once, with the greeting or with the reply to USER:
+	// before that exchange ends.
 	dialect *Dialect
 
 	send sync.Mutex // held while commands are queued and written, so that both orders agree
 
-	mu     sync.Mutex
-	queue  []*Exchange // commands that wait for their final reply
-	err    error       // why the connection is no more
-	reader chan struct{}
+	mu      sync.Mutex
+	queue   []*Exchange // commands that wait for their final reply
+	restart bool        // REST was accepted, and no transfer has begun since
+	err     error       // why the connection is no more
+	reader  chan struct{}
 }
 
 // Exchange is a command and its replies.
@@ -47,6 +49,7 @@ type Exchange struct {
 	conn    *Conn
 	trace   *sites.Trace
 	events  chan<- *Exchange
+	start   sync.Once     // closes started
 	started chan struct{} // closed with the first preliminary reply, or with the end
 	ended   chan struct{} // closed when no further reply will come
 	reply   Reply         // the final reply; set before ended is closed
@@ -107,11 +110,17 @@ func (c *Conn) deliver(reply Reply) error {
 	}
 	x := c.queue[0]
 	outcome := c.dialect.Outcome(x.Verb, reply.Code)
-	if x.hello && reply.Code == 300 {
-		c.dialect, outcome = Old, Done
+	if x.hello && reply.Code == 300 || x.Verb == "USER" && reply.Code == 330 {
+		c.dialect, outcome = Old, More
 	}
 	if outcome != Preliminary && outcome != Nonsense {
 		c.queue = c.queue[1:]
+	}
+	switch accepted := outcome == Preliminary || outcome == Done || outcome == More; {
+	case accepted && x.Verb == "REST":
+		c.restart = true
+	case accepted && isTransfer(x.Verb):
+		c.restart = false
 	}
 	c.mu.Unlock()
 
@@ -120,13 +129,11 @@ func (c *Conn) deliver(reply Reply) error {
 	case Nonsense:
 		return protocolError("%d is no reply code: %s", reply.Code, clip(reply.Text()))
 	case Preliminary:
-		select {
-		case <-x.started:
-		default:
+		x.start.Do(func() {
 			x.began = true
 			close(x.started)
 			x.notify()
-		}
+		})
 	default:
 		x.end(reply, nil)
 	}
@@ -169,11 +176,7 @@ func (c *Conn) lost(err error) error {
 
 func (x *Exchange) end(reply Reply, err error) {
 	x.reply, x.err = reply, err
-	select {
-	case <-x.started:
-	default:
-		close(x.started)
-	}
+	x.start.Do(func() { close(x.started) })
 	close(x.ended)
 	x.notify()
 }
@@ -210,10 +213,11 @@ func (x *Exchange) Refusal() error {
 	if err != nil {
 		return err
 	}
-	if outcome == Done || outcome == More {
+	// No further command belongs to a transfer, so More is no completion of it.
+	if outcome == Done || outcome == More && !isTransfer(x.Verb) {
 		return nil
 	}
-	return &sites.Error{Site: x.conn.site, Kind: x.conn.dialect.kindOf(x.Verb, reply), Code: reply.Code, Text: reply.Text()}
+	return &sites.Error{Site: x.conn.site, Kind: x.conn.dialect.kindOf(x.Line, reply), Code: reply.Code, Text: reply.Text()}
 }
 
 // Wait waits for the final reply. If none comes in the connection's time-out
@@ -253,14 +257,16 @@ func cancelled(site string, ctx context.Context) error {
 
 // Send writes the commands in one piece and returns an exchange for each, in
 // order. If events is not nil each exchange is sent to it when it starts and
-// when it ends; it must have room for two for each command. An error means
-// that the connection is closed.
+// when it ends; it must have room for two for each command. An error of kind
+// Usage means that nothing was sent: CR, LF and NUL have no place in a command.
+// Any other means that the connection is closed.
 func (c *Conn) Send(ctx context.Context, events chan<- *Exchange, lines ...string) ([]*Exchange, error) {
 	var packet []byte
 	xs := make([]*Exchange, 0, len(lines))
 	for _, line := range lines {
-		if err := sites.CheckPath(line); err != nil {
-			return nil, sites.During("", sites.Pathname{Site: c.site}, err)
+		if sites.CheckPath(line) != nil {
+			// Its own error would show the line, and that may hold a password.
+			return nil, &sites.Error{Site: c.site, Kind: sites.Usage, Msg: "a command cannot hold CR, LF or NUL"}
 		}
 		for i := range len(line) {
 			if line[i] == iac {
@@ -328,7 +334,7 @@ func (c *Conn) Abort(x *Exchange) {
 		return
 	default:
 	}
-	ctx, stop := context.WithTimeout(context.Background(), abortGrace)
+	ctx, stop := context.WithTimeout(sites.WithTrace(context.Background(), x.trace), c.grace())
 	defer stop()
 	// Servers answer the pair with 426 and 226, 226 and 226, or one reply too
 	// few or too many; the NOOP behind them shows whether the count was right.
@@ -338,12 +344,15 @@ func (c *Conn) Abort(x *Exchange) {
 	}
 	if x.Wait(ctx) == nil && xs[0].Wait(ctx) == nil {
 		noop, err := c.Do(ctx, "NOOP")
-		if err == nil && noop.reply.Code != 225 && noop.reply.Code != 226 && noop.reply.Code != 426 {
+		if err == nil && !c.dialect.aborted[noop.reply.Code] {
 			return
 		}
 	}
 	c.fail(&sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the transfer could not be aborted in step; the control connection was closed"})
 }
+
+// grace returns how long the server has to say what is due at once.
+func (c *Conn) grace() time.Duration { return min(abortGrace, c.timeout) }
 
 // Settle waits, at most for the time given, until every command has its reply,
 // and closes the connection if some have not.
@@ -369,11 +378,13 @@ func (c *Conn) Settle(d time.Duration) {
 	}
 }
 
-// Idle reports whether the connection is open and waits for no reply.
+// Idle reports whether the connection can be used for other work: it is open,
+// waits for no reply, and no REST is in force, which some servers would apply
+// to the next transfer, whatever that is.
 func (c *Conn) Idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.err == nil && len(c.queue) == 0
+	return c.err == nil && len(c.queue) == 0 && !c.restart
 }
 
 // Err returns why the connection is closed; nil while it is open.
@@ -415,30 +426,20 @@ func addrOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// kindOf refines the kind of a refusal by what was asked: the codes for files
-// say less than the texts do (RFC 959 has 550 for "not found" and "no access").
-func (d *Dialect) kindOf(verb string, r Reply) sites.Kind {
-	kind := d.Kind(r.Code)
-	if kind != sites.NotFound && kind != sites.Permission {
-		return kind
-	}
-	text := strings.ToLower(r.Text())
-	for _, sign := range []struct {
-		word string
-		kind sites.Kind
-	}{
-		{"no such", sites.NotFound}, {"not found", sites.NotFound}, {"not exist", sites.NotFound}, {"can't find", sites.NotFound},
-		{"no space", sites.NoSpace}, {"quota", sites.NoSpace}, {"disk full", sites.NoSpace},
-		{"denied", sites.Permission}, {"not permitted", sites.Permission}, {"read-only", sites.Permission},
-		{"prohibited", sites.Permission}, {"not allowed", sites.Permission}, {"privilege", sites.Permission},
-	} {
-		if strings.Contains(text, sign.word) {
-			return sign.kind
-		}
-	}
-	switch verb {
-	case "STOR", "APPE", "STOU", "MKD", "RNTO":
-		return sites.Permission
-	}
-	return kind
+// signs are words in the text of a refusal that tell more than its code does:
+// RFC 959 has 550 for "not found", for "no access" and for much else. The first
+// that is found counts.
+var signs = []struct {
+	code int // the kind of this code is refined; 0 is any of notFound and denied
+	word string
+	kind sites.Kind
+}{
+	{530, "too many", sites.Busy}, {530, "maximum", sites.Busy},
+	{0, "no such", sites.NotFound}, {0, "not found", sites.NotFound}, {0, "not exist", sites.NotFound}, {0, "can't find", sites.NotFound},
+	{0, "no space", sites.NoSpace}, {0, "quota", sites.NoSpace}, {0, "disk full", sites.NoSpace},
+	{0, "denied", sites.Permission}, {0, "not permitted", sites.Permission}, {0, "read-only", sites.Permission},
+	{0, "prohibited", sites.Permission}, {0, "not allowed", sites.Permission}, {0, "privilege", sites.Permission},
+	{0, "not empty", sites.Refused}, {0, "exists", sites.Refused},
+	{0, "is a directory", sites.Usage}, {0, "is not a file", sites.Usage}, {0, "not a plain file", sites.Usage},
+	{0, "not a regular file", sites.Usage}, {0, "not a directory", sites.Usage},
 }

@@ -2,7 +2,6 @@ package ftp
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -155,7 +154,8 @@ func readReply(r io.ByteReader) (Reply, error) {
 			}
 			return Reply{}, err
 		}
-		if size += len(line); size > maxReplyBytes {
+		// Empty lines count too: each takes room in Lines.
+		if size += len(line) + len("\r\n"); size > maxReplyBytes {
 			return Reply{}, protocolError("a reply of more than %d bytes", maxReplyBytes)
 		}
 		c, rest, ok := cutCode(line)
@@ -195,11 +195,4 @@ func clip(s string) string {
 
 func protocolError(format string, args ...any) error {
 	return &sites.Error{Kind: sites.Protocol, Msg: fmt.Sprintf(format, args...)}
-}
-
-// isProtocolError reports whether the server broke the protocol, as opposed to
-// a connection that was lost.
-func isProtocolError(err error) bool {
-	var e *sites.Error
-	return errors.As(err, &e) && e.Kind == sites.Protocol
 }

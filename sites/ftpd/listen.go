@@ -10,7 +10,7 @@ import (
 )
 
 // pairAttempts is how many ports Listen tries to find a pair.
-const pairAttempts = 64
+const pairAttempts = 512
 
 // Listen opens a control-connection listener at addr whose port less one is free
 // as well, and keeps it free while the listener is open: it is the default data

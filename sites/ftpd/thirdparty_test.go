@@ -380,3 +380,74 @@ func TestIPv6(t *testing.T) {
 		c.expect("226 ")
 	}
 }
+
+// The right connection may come before SOCK has named it. Others that came as
+// well are turned away then.
+func TestEarlyConnections(t *testing.T) {
+	s := startSite(t, "127.0.0.2", Server{Dialect: RFC438, AllowPeers: loopback})
+	s.write("f", content)
+	c := s.login()
+	at := fmt.Sprintf("127.0.0.2:%d", sockPort(t, c.do("LSTN S", "255 ")))
+	wrong, err := dialFrom(t, "127.0.0.3:0", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right, err := dialFrom(t, "127.0.0.3:0", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.do(fmt.Sprintf("SOCK 127.0.0.3,%d", right.LocalAddr().(*net.TCPAddr).Port), "255 ")
+	turnedAway(t, wrong)
+	c.send("RETR f")
+	if b, err := io.ReadAll(right); string(b) != content || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	_ = right.Close()
+	c.expect("250 ")
+	c.expect("252 ")
+}
+
+// While the same two sockets are connected, or were a moment ago, connecting from
+// the default data socket is tried again.
+func TestBusyDefaultDataSocket(t *testing.T) {
+	s := startSite(t, "127.0.0.2", Server{Dialect: RFC478})
+	s.write("f", content)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	same, err := dialFrom(t, fmt.Sprintf("127.0.0.2:%d", s.port(-1)), ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.login()
+	c.do(fmt.Sprintf("SOCK 127.0.0.1,%d", ln.Addr().(*net.TCPAddr).Port), "255 ")
+	c.send("RETR f")
+	if err := ln.(*net.TCPListener).SetDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ln.Accept(); err == nil {
+		t.Fatal("two connections between the same sockets")
+	}
+	reset(other.(*net.TCPConn))
+	turnedAway(t, same)
+	_ = same.Close()
+	if err := ln.(*net.TCPListener).SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(conn); string(b) != content || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	_ = conn.Close()
+	c.expect("250 ")
+	c.expect("252 ")
+}
