@@ -89,8 +89,12 @@ func (e transferEvent) text() string {
 	case plan.LocalCopy.Name:
 		way = "with this host"
 	}
-	return fmt.Sprintf("%s %s to %s: %d bytes %s, %s, %.3f s\n",
-		e.Verb, e.Source, e.Destination, e.Bytes, way, verified, e.Seconds)
+	bytes := fmt.Sprintf("%d bytes", e.Bytes)
+	if e.Bytes < 0 {
+		bytes = "done"
+	}
+	return fmt.Sprintf("%s %s to %s: %s %s, %s, %.3f s\n",
+		e.Verb, e.Source, e.Destination, bytes, way, verified, e.Seconds)
 }
 
 type entryEvent struct {

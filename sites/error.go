@@ -79,7 +79,7 @@ func (e *Error) Error() string {
 		parts = append(parts, e.Msg)
 	}
 	if e.Code != 0 {
-		parts = append(parts, strings.TrimSpace(fmt.Sprintf("the server said %d %s", e.Code, Printable(e.Text))))
+		parts = append(parts, strings.TrimRight(fmt.Sprintf("the server said %d %s", e.Code, Printable(e.Text)), " ."))
 	}
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())

@@ -187,7 +187,9 @@ func TestExplain(t *testing.T) {
 	edit("append-one-1973", func(r *Request) { r.Source.Site.Old = true })
 	edit("copy-long-name", func(r *Request) { r.Source.Path = "/" + strings.Repeat("a-long-directory/", 5) + "name" })
 	edit("relay-1973", func(r *Request) { r.Route = Through })
-	edit("append-no-direct", func(r *Request) { r.Source.Site.Lacks = func(verb string) bool { return verb == "PORT" || verb == "PASV" } })
+	edit("append-no-direct", func(r *Request) {
+		r.Source.Site.Lacks = func(verb string) bool { return verb == "PORT" || verb == "PASV" }
+	})
 
 	for name, r := range requests {
 		t.Run(name, func(t *testing.T) {

@@ -153,6 +153,12 @@ func (w *work) leave(ctx context.Context, err error) error {
 			pathname = w.job.Source
 		}
 	}
+	var cause *sites.Error
+	if errors.As(err, &cause) && cause.Op != "" && cause.Op != w.job.Verb {
+		// What was being done then, such as logging in again, is not what the
+		// person asked for.
+		err = &sites.Error{Site: w.job.Dest.Site, Path: w.job.Dest.Path, Kind: cause.Kind, Err: cause}
+	}
 	e := *sites.During(w.job.Verb, pathname, err).(*sites.Error)
 	if (e.Kind == sites.Permission || e.Kind == sites.NotFound) && e.Site == w.job.Dest.Site {
 		parent := w.job.Dest.Dir()

@@ -304,11 +304,16 @@ func (p *performance) silent(limit time.Duration) *failure {
 		c = p.cols[plan.Source]
 	}
 	f := &failure{role: c.role, setUp: c.moved == nil}
-	what := "the command before"
-	if last := c.sent[len(c.sent)-1]; last != nil {
-		f.verb, what = last.Verb, last.Verb
+	for _, x := range c.sent {
+		if x != nil {
+			f.verb = x.Verb
+		}
 	}
-	f.err = &sites.Error{Site: c.s.Site().Name(), Kind: sites.Refused, Msg: fmt.Sprintf("no answer to %s in %v", what, limit)}
+	msg := fmt.Sprintf("no answer in %v", limit)
+	if limit == silentLimit {
+		msg = fmt.Sprintf("it still waits for the data connection, %v after the other server was done", limit)
+	}
+	f.err = &sites.Error{Site: c.s.Site().Name(), Kind: sites.Refused, Msg: msg}
 	return f
 }
 

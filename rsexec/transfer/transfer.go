@@ -36,7 +36,7 @@ type Result struct {
 	Verb             string  `json:"verb"`
 	Source           string  `json:"source"`
 	Destination      string  `json:"destination"`
-	Bytes            int64   `json:"bytes"`              // of the source, now at the destination
+	Bytes            int64   `json:"bytes"`              // of the source, now at the destination; -1 where no site tells
 	Choreography     string  `json:"choreography"`       // the one that carried the last byte
 	BytesThroughUser int64   `json:"bytes_through_user"` // counted on this host's data connections
 	Verified         string  `json:"verified"`           // "size", or "none" where a server does not tell sizes
@@ -106,13 +106,13 @@ type work struct {
 	arrived  int64 // how much of the source is at the destination already
 	attempts int
 	figure   plan.Figure // the last one that was begun
-	bytes    int64
+	bytes    int64       // of the source at the destination; -1 if nobody tells
 	verified string
 }
 
 // prepare meets the sites, looks at both files and makes the plan.
 func (m *Mover) prepare(ctx context.Context, j Job) (*work, error) {
-	w := &work{Mover: m, job: j}
+	w := &work{Mover: m, job: j, bytes: -1}
 	group, meeting := errgroup.WithContext(ctx)
 	var source, dest sites.Entry
 	group.Go(func() (err error) {
@@ -240,7 +240,8 @@ func (w *work) note(err error, next plan.Figure) {
 	}
 	var f *failure
 	errors.As(err, &f) // another holds that it is one
-	w.Notice(fmt.Sprintf("%s %s: %s with %s: %v; going on with %s: %s", w.job.Verb, w.job.Dest,
+	err = sites.During(f.verb, sites.Pathname{}, f.err)
+	w.Notice(fmt.Sprintf("%s %s: %s (%s) does not work: %v; going on with %s (%s)", w.job.Verb, w.job.Dest,
 		w.figure.Name, w.figure.Summary, err, next.Name, next.Summary))
 }
 

@@ -309,6 +309,9 @@ func (c *Conn) write(b []byte) error {
 // Do sends one command and waits for its final reply. A refusal is not an
 // error here: see Must.
 func (c *Conn) Do(ctx context.Context, line string) (*Exchange, error) {
+	if ctx.Err() != nil {
+		return nil, cancelled(c.site, ctx) // what was called off is not even begun
+	}
 	xs, err := c.Send(ctx, nil, line)
 	if err != nil {
 		return nil, err
@@ -424,22 +427,4 @@ func addrOf(a net.Addr) netip.Addr {
 		return t.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}
-}
-
-// signs are words in the text of a refusal that tell more than its code does:
-// RFC 959 has 550 for "not found", for "no access" and for much else. The first
-// that is found counts.
-var signs = []struct {
-	code int // the kind of this code is refined; 0 is any of notFound and denied
-	word string
-	kind sites.Kind
-}{
-	{530, "too many", sites.Busy}, {530, "maximum", sites.Busy},
-	{0, "no such", sites.NotFound}, {0, "not found", sites.NotFound}, {0, "not exist", sites.NotFound}, {0, "can't find", sites.NotFound},
-	{0, "no space", sites.NoSpace}, {0, "quota", sites.NoSpace}, {0, "disk full", sites.NoSpace},
-	{0, "denied", sites.Permission}, {0, "not permitted", sites.Permission}, {0, "read-only", sites.Permission},
-	{0, "prohibited", sites.Permission}, {0, "not allowed", sites.Permission}, {0, "privilege", sites.Permission},
-	{0, "not empty", sites.Refused}, {0, "exists", sites.Refused},
-	{0, "is a directory", sites.Usage}, {0, "is not a file", sites.Usage}, {0, "not a plain file", sites.Usage},
-	{0, "not a regular file", sites.Usage}, {0, "not a directory", sites.Usage},
 }

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// finishTimeout is how long the server has to say that a transfer is
-	// complete, once its data connection has ended. It may still be writing.
-	finishTimeout = 5 * time.Minute
+	// finishFactor is how many times as long as for another reply the server
+	// has to say that a transfer is complete, once its data connection has
+	// ended. It may still be writing.
+	finishFactor = 10
 
 	// dataChunk is how much goes through the kernel between two looks at the
 	// count.
@@ -43,8 +44,11 @@ type way struct {
 	verb string
 	six  bool // usable over IPv6
 	four bool // usable over IPv4
-	open func(ctx context.Context, s *Session, transfer string) (connect func(context.Context) (*net.TCPConn, error), cancel func(), err error)
+	open func(ctx context.Context, s *Session, transfer string) (connect connector, cancel func(), err error)
 }
+
+// A connector makes a data connection that the server was prepared for.
+type connector func(context.Context) (*net.TCPConn, error)
 
 // ways are tried in this order. A server that refuses one is asked no more.
 var (
@@ -85,8 +89,13 @@ func (s *Session) transfer(ctx context.Context, line string, restart int64, rele
 		}
 		connect, cancel, e := w.open(ctx, s, line)
 		if s.Heard(w.verb, e); e != nil {
-			if err = e; s.Err() != nil || ctx.Err() != nil {
-				return nil, err
+			if s.Err() != nil || ctx.Err() != nil {
+				return nil, e
+			}
+			// Of several refusals the one that speaks of more than a command
+			// that is not known is the one to tell.
+			if sites.KindOf(err) == sites.Unsupported {
+				err = e
 			}
 			continue
 		}
@@ -102,7 +111,7 @@ func (s *Session) transfer(ctx context.Context, line string, restart int64, rele
 }
 
 // start sends REST and the transfer command and makes the data connection.
-func (s *Session) start(ctx context.Context, line string, restart int64, connect func(context.Context) (*net.TCPConn, error)) (*dataConn, error) {
+func (s *Session) start(ctx context.Context, line string, restart int64, connect connector) (*dataConn, error) {
 	if restart > 0 {
 		// REST must come right before the transfer command (RFC 3659 section 5.4).
 		if _, err := s.Must(ctx, fmt.Sprintf("REST %d", restart)); err != nil {
@@ -114,32 +123,21 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 		return nil, err
 	}
 	x := xs[0]
-	// A command that is refused makes no connection: stop waiting for one then.
-	dialing, stop := context.WithTimeout(ctx, s.timeout)
-	defer stop()
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-x.ended:
-			if x.Refusal() != nil {
-				stop()
-			}
-		case <-dialing.Done():
+	nc, err := s.connect(ctx, x, connect)
+	if err == nil {
+		// The first reply shows whether the command is refused. A server that
+		// says nothing before the end is not waited for: it has begun.
+		x.await(ctx, x.started, s.grace())
+	} else {
+		// A refusal tells more than a connection that was not made.
+		x.await(ctx, x.ended, s.grace()/3)
+	}
+	if refusal := x.refused(); refusal != nil {
+		if nc != nil {
+			nc.Close() // nothing was sent over it
 		}
-	}()
-	nc, err := connect(dialing)
-	stop()
-	<-watched
-	select {
-	case <-x.ended:
-		if e := x.Refusal(); e != nil {
-			if nc != nil {
-				nc.Close() // nothing was sent over it
-			}
-			return nil, e
-		}
-	default:
+		s.Heard(x.Verb, refusal)
+		return nil, refusal
 	}
 	if err != nil {
 		s.Abort(x)
@@ -148,15 +146,56 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 		}
 		return nil, &sites.Error{Site: s.Conn.site, Kind: sites.Unreachable, Msg: "no data connection", Err: err}
 	}
+	s.Heard(x.Verb, nil)
 	d := &dataConn{TCPConn: nc, s: s, x: x, ctx: ctx, trace: sites.TraceOf(ctx), release: func() {}}
 	d.unwatch = context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) }) // wakes whoever reads or writes
 	return d, nil
 }
 
+// connect makes the data connection of x. A command that has ended makes none
+// any more, so the wait for one ends with it.
+func (s *Session) connect(ctx context.Context, x *Exchange, connect connector) (*net.TCPConn, error) {
+	ctx, stop := context.WithTimeout(ctx, s.timeout)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if x.await(ctx, x.ended, s.timeout); x.refused() == nil {
+			// One that was made before the end may be on its way to us.
+			x.await(ctx, nil, s.grace()/3)
+		}
+		stop()
+	}()
+	nc, err := connect(ctx)
+	stop()
+	<-watched
+	return nc, err
+}
+
+// await waits until a signal of the exchange comes, ctx ends or time is over.
+func (x *Exchange) await(ctx context.Context, signal <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-signal:
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// refused returns the refusal if the exchange has ended with one.
+func (x *Exchange) refused() error {
+	select {
+	case <-x.ended:
+		return x.Refusal()
+	default:
+		return nil
+	}
+}
+
 // dialer connects to the server's host at the port given. The host is always
 // the one that the control connection goes to: an address in a 227 reply may
 // be a trap, or one that means nothing on this side of a NAT.
-func (s *Session) dialer(port int) func(context.Context) (*net.TCPConn, error) {
+func (s *Session) dialer(port int) connector {
 	to := netip.AddrPortFrom(s.Peer(), uint16(port))
 	return func(ctx context.Context) (*net.TCPConn, error) {
 		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local(), 0))}
@@ -167,8 +206,6 @@ func (s *Session) dialer(port int) func(context.Context) (*net.TCPConn, error) {
 		return nc.(*net.TCPConn), nil
 	}
 }
-
-type connector = func(context.Context) (*net.TCPConn, error)
 
 func nothing() {}
 
@@ -231,7 +268,9 @@ func openEPRT(ctx context.Context, s *Session, _ string) (connector, func(), err
 }
 
 func openSOCK(ctx context.Context, s *Session, _ string) (connector, func(), error) {
-	return s.listen(ctx, func(a netip.AddrPort) string { return fmt.Sprintf("SOCK %s,%d", a.Addr(), a.Port()) })
+	return s.listen(ctx, func(a netip.AddrPort) string {
+		return fmt.Sprintf("SOCK %s,%d", a.Addr().Unmap().WithZone(""), a.Port())
+	})
 }
 
 // listen listens at the user's host, tells the server so with the command
@@ -274,7 +313,8 @@ func (d *dataConn) finish() error {
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
-	timer := time.NewTimer(finishTimeout)
+	limit := finishFactor * d.s.timeout
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-d.x.ended:
@@ -286,35 +326,48 @@ func (d *dataConn) finish() error {
 		d.s.Abort(d.x)
 	case <-timer.C:
 		err = &sites.Error{Site: d.s.Conn.site, Kind: sites.Unreachable,
-			Msg: fmt.Sprintf("the server did not say in %v that the transfer is complete", finishTimeout)}
+			Msg: fmt.Sprintf("the server did not say in %v that the transfer is complete", limit)}
 		d.s.Abort(d.x)
 	}
 	d.end(err)
 	return err
 }
 
-// abandon ends the transfer before its time, because of cause.
+// errCalledOff is how a transfer ends that the user's side gave up. It keeps
+// what is read or written afterwards from looking like success.
+var errCalledOff = &sites.Error{Kind: sites.Cancelled, Msg: "the transfer was called off"}
+
+// abandon ends the transfer before its time, because of cause, and returns why
+// it is over.
 func (d *dataConn) abandon(cause error) error {
 	if d.over {
 		return d.err
 	}
 	d.SetLinger(0) // the server shall not take what was sent for the whole file
 	d.Close()
-	if d.ctx.Err() != nil {
-		cause = cancelled(d.s.Conn.site, d.ctx)
-	} else if cause != nil {
-		// The server often says why it broke off, a moment before or after.
-		select {
-		case <-d.x.ended:
-		case <-time.After(abortGrace / 3):
-		}
-	}
 	d.s.Abort(d.x)
-	if refusal := d.x.Refusal(); refusal != nil && d.ctx.Err() == nil && cause != nil {
-		cause = refusal
-	}
 	d.end(cause)
 	return d.err
+}
+
+// broken ends the transfer because its data connection was lost: err. The
+// server often says why, a moment before or after; what it says once we have
+// closed our end tells nothing.
+func (d *dataConn) broken(err error) error {
+	d.x.await(d.ctx, d.x.ended, d.s.grace()/3)
+	return d.abandon(d.cause(err))
+}
+
+// cause returns why the data connection was lost: what the context or the
+// server says of it; else err.
+func (d *dataConn) cause(err error) error {
+	if d.ctx.Err() != nil {
+		return cancelled(d.s.Conn.site, d.ctx)
+	}
+	if refusal := d.x.refused(); refusal != nil {
+		return refusal
+	}
+	return &sites.Error{Site: d.s.Conn.site, Kind: sites.Unreachable, Msg: "the data connection was lost", Err: err}
 }
 
 func (d *dataConn) end(err error) {
@@ -332,12 +385,14 @@ func (r reader) Read(p []byte) (int, error) {
 		return 0, orEOF(r.err)
 	}
 	n, err := r.TCPConn.Read(p)
-	r.trace.SawData(r.s.Conn.site, int64(n), 0)
+	if n > 0 {
+		r.trace.SawData(r.s.Conn.site, int64(n), 0)
+	}
 	switch {
 	case err == io.EOF:
 		return n, orEOF(r.finish())
 	case err != nil:
-		return n, r.abandon(r.lost(err))
+		return n, r.broken(err)
 	}
 	return n, nil
 }
@@ -363,14 +418,7 @@ func (r reader) WriteTo(w io.Writer) (total int64, err error) {
 		to.trace.SawData(to.s.Conn.site, 0, n)
 		switch {
 		case err != nil:
-			// The kernel does not tell which of the two broke: the server that
-			// gives a reason is believed, the receiving one first.
-			there, here := to.abandon(to.lost(err)), r.abandon(r.lost(err))
-			var e *sites.Error
-			if errors.As(there, &e) && e.Code == 0 && errors.As(here, &e) && e.Code != 0 {
-				return total, here
-			}
-			return total, there
+			return total, r.brokenWith(to, err)
 		case n < dataChunk:
 			return total, r.finish()
 		}
@@ -378,18 +426,35 @@ func (r reader) WriteTo(w io.Writer) (total int64, err error) {
 	return total, r.err
 }
 
+// brokenWith ends both transfers because one of the data connections was lost.
+// The kernel does not tell which: the server that gives a reason is believed.
+func (r reader) brokenWith(to writer, err error) error {
+	ctx, stop := context.WithTimeout(to.ctx, to.s.grace()/3)
+	select {
+	case <-to.x.ended:
+	case <-r.x.ended:
+	case <-r.ctx.Done():
+	case <-ctx.Done():
+	}
+	stop()
+	cause := r.cause(err)
+	if to.ctx.Err() != nil || to.x.refused() != nil {
+		cause = to.cause(err)
+	}
+	to.abandon(cause)
+	return r.abandon(cause)
+}
+
 // Close ends the reading. It is an error only if all was read and the server
 // says that all was not well.
 func (r reader) Close() error {
-	if r.over {
-		return r.err
+	if !r.over {
+		r.abandon(errCalledOff)
 	}
-	r.abandon(nil)
-	return nil
-}
-
-func (d *dataConn) lost(err error) error {
-	return &sites.Error{Site: d.s.Conn.site, Kind: sites.Unreachable, Msg: "the data connection was lost", Err: err}
+	if r.err == errCalledOff {
+		return nil
+	}
+	return r.err
 }
 
 // writer writes a file over a data connection. It implements sites.Writer.
@@ -400,9 +465,11 @@ func (w writer) Write(p []byte) (int, error) {
 		return 0, w.err
 	}
 	n, err := w.TCPConn.Write(p)
-	w.trace.SawData(w.s.Conn.site, 0, int64(n))
+	if n > 0 {
+		w.trace.SawData(w.s.Conn.site, 0, int64(n))
+	}
 	if err != nil {
-		return n, w.abandon(w.lost(err))
+		return n, w.broken(err)
 	}
 	return n, nil
 }
@@ -418,7 +485,7 @@ func (w writer) ReadFrom(r io.Reader) (int64, error) {
 
 func (w writer) Commit() error { return w.finish() }
 
-func (w writer) Abort() { w.abandon(nil) }
+func (w writer) Abort() { w.abandon(errCalledOff) }
 
 // Open opens a file for reading from offset, in a session of its own.
 func (f *Site) Open(ctx context.Context, path string, offset int64) (sites.Reader, error) {

@@ -23,6 +23,7 @@ type Dialect struct {
 	byClass  [10]Outcome     // by the code's first digit
 	byCode   map[int]Outcome // exceptions
 	transfer map[int]Outcome // exceptions in the replies to a transfer command
+	aborted  map[int]bool    // the replies to an aborted transfer and to ABOR
 	kinds    map[int]sites.Kind
 }
 
@@ -30,6 +31,7 @@ type Dialect struct {
 var Modern = &Dialect{
 	Name:    "modern",
 	byClass: [10]Outcome{Nonsense, Preliminary, Done, More, Transient, Permanent, Nonsense, Nonsense, Nonsense, Nonsense},
+	aborted: map[int]bool{225: true, 226: true, 426: true},
 	kinds: map[int]sites.Kind{
 		421: sites.Busy,
 		425: sites.Refused, 426: sites.Unreachable,
@@ -48,6 +50,7 @@ var Old = &Dialect{
 		452: Transient, 453: Transient, 454: Transient,
 	},
 	transfer: map[int]Outcome{250: Preliminary, 255: Preliminary},
+	aborted:  map[int]bool{201: true, 202: true, 252: true, 452: true},
 	kinds: map[int]sites.Kind{
 		400: sites.Unsupported, 401: sites.Unreachable, 430: sites.Busy, 431: sites.Login,
 		434: sites.Login, 450: sites.NotFound, 451: sites.Permission, 452: sites.Unreachable,

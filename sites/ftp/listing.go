@@ -58,15 +58,14 @@ func (s *Session) list(ctx context.Context, verb, path string, yield func(sites.
 	}
 	if verb != "MLSD" && strings.ContainsAny(path, "*?[]{}~ ") && strings.HasPrefix(path, "/") {
 		// Servers take such a path for a pattern or for options, so the
-		// directory is entered. That changes nothing else: all our paths are
-		// absolute.
-		if _, err := s.Must(ctx, "CWD "+path); err != nil {
+		// directory is entered.
+		if err := s.enter(ctx, path); err != nil {
 			return err
 		}
 		line = verb
 	}
 	d, err := s.transfer(ctx, line, 0, nothing)
-	if s.Heard(verb, err); err != nil {
+	if err != nil {
 		return err
 	}
 	r := reader{d}
@@ -75,6 +74,9 @@ func (s *Session) list(ctx context.Context, verb, path string, yield func(sites.
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4096), maxReplyLine)
 	for lines.Scan() {
+		if lines.Err() != nil {
+			break // the listing broke off, so that this line may be cut short
+		}
 		if e, ok := p.line(lines.Text()); ok && !yield(e) {
 			return nil
 		}

@@ -2,9 +2,11 @@ package ftp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 
@@ -14,9 +16,13 @@ import (
 // Session is a control connection with a user logged in.
 type Session struct {
 	*Conn
-	site *Site
-	typ  byte // the TYPE in force; 0 is not known
+	site  *Site
+	typ   byte // the TYPE in force; 0 is not known
+	moved bool // relative paths no longer start from the site's home
 }
+
+// Idle reports whether the session can be used for other work.
+func (s *Session) Idle() bool { return !s.moved && s.Conn.Idle() }
 
 // login opens a control connection and logs in.
 func (f *Site) login(ctx context.Context) (*Session, error) {
@@ -31,7 +37,8 @@ func (f *Site) login(ctx context.Context) (*Session, error) {
 		if ctx.Err() != nil {
 			return nil, sites.During("connect to", pathname, cancelled(f.config.Name, ctx))
 		}
-		return nil, &sites.Error{Op: "connect to", Site: f.config.Name, Kind: sites.Unreachable, Err: err}
+		return nil, &sites.Error{Op: "connect to", Site: f.config.Name, Kind: sites.Unreachable,
+			Msg: f.config.Address(), Err: plain(err)}
 	}
 	conn, greeting := NewConn(ctx, f.config.Name, int(f.numbers.Add(1)), nc, f.config.Timeout)
 	s := &Session{Conn: conn, site: f}
@@ -44,6 +51,20 @@ func (f *Site) login(ctx context.Context) (*Session, error) {
 		return nil, sites.During("log in at", pathname, err)
 	}
 	return s, nil
+}
+
+// plain returns the cause of a network error without the address, which the
+// message has already.
+func plain(err error) error {
+	var op *net.OpError
+	var call *os.SyscallError
+	switch {
+	case errors.As(err, &call):
+		return call.Err
+	case errors.As(err, &op):
+		return op.Err
+	}
+	return err
 }
 
 // greet takes the greeting and identifies the user (RFC 959 section 5.4).
@@ -68,7 +89,7 @@ func (s *Session) greet(ctx context.Context, greeting *Exchange, password string
 		case outcome != More:
 			e := x.Refusal().(*sites.Error)
 			if e.Kind != sites.Busy {
-				e.Kind = sites.Login
+				e.Kind, e.Hint = sites.Login, "check its user and password"
 			}
 			return e
 		case x.Verb == "PASS" || reply.Code == 332:
@@ -172,6 +193,17 @@ func (s *Session) setType(ctx context.Context, typ byte) error {
 
 // Image makes sure that files are sent byte for byte (TYPE I).
 func (s *Session) Image(ctx context.Context) error { return s.setType(ctx, 'I') }
+
+// enter makes a directory the working directory. At a site that tells its home
+// this changes nothing else, as all paths are absolute there; at another one
+// the session has to end with this piece of work.
+func (s *Session) enter(ctx context.Context, path string) error {
+	_, err := s.Must(ctx, "CWD "+path)
+	if _, home, _ := s.site.knowledge(); err == nil && !strings.HasPrefix(home, "/") {
+		s.moved = true
+	}
+	return err
+}
 
 // Site returns the site that the session is with.
 func (s *Session) Site() *Site { return s.site }

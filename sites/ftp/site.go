@@ -233,10 +233,9 @@ func (s *Session) statSIZE(ctx context.Context, path string) (sites.Entry, error
 	if k := sites.KindOf(err); k == sites.Unsupported || s.Err() != nil || ctx.Err() != nil {
 		return sites.Entry{}, err
 	}
-	// SIZE is refused for directories as well. Entering one changes nothing
-	// for us: every path we send is absolute.
+	// SIZE is refused for directories as well.
 	if strings.HasPrefix(path, "/") {
-		if _, cwd := s.Must(ctx, "CWD "+path); cwd == nil {
+		if cwd := s.enter(ctx, path); cwd == nil {
 			entry.Type = sites.Directory
 			return entry, nil
 		} else if s.Err() != nil {
@@ -289,7 +288,7 @@ func (s *Session) Rename(ctx context.Context, from, to string) error {
 		return err
 	}
 	_, err := s.Must(ctx, "RNTO "+to)
-	return err
+	return sites.During("rename", sites.Pathname{Site: s.Conn.site, Path: to}, err)
 }
 
 // Delete removes a file.

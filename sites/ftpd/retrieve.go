@@ -13,7 +13,7 @@ import (
 
 var (
 	errNotPlain     = errors.New("not a plain file")
-	errAsciiRestart = errors.New("REST works in TYPE I only")
+	errASCIIRestart = errors.New("REST works in TYPE I only")
 )
 
 // retrVerb performs RETR (RFC 959 section 4.1.3).
@@ -67,7 +67,7 @@ func seekTo(f *os.File, restart int64, image bool) (int64, error) {
 	case restart == 0:
 		return info.Size(), nil
 	case !image:
-		return 0, &restartError{errAsciiRestart}
+		return 0, &restartError{errASCIIRestart}
 	case restart > info.Size():
 		return 0, &restartError{fmt.Errorf("REST %d is beyond the end, %d", restart, info.Size())}
 	}

@@ -114,7 +114,7 @@ func (s *session) run(ctx context.Context) {
 		defer close(readerEnded)
 		s.ctl.read(inputs, quit)
 	}()
-	stop := context.AfterFunc(ctx, s.ctl.hurry)
+	stop := whenDone(ctx, s.ctl.hurry)
 	defer stop()
 
 	s.reply(greeting)
