@@ -53,23 +53,38 @@ func serveInScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	command := exec.Command(path, flags...)
 	command.Stderr = log
-	out, err := command.StdoutPipe()
+	address, stop, err := startServing(command)
 	ts.Check(err)
-	ts.Check(command.Start())
 	ts.Defer(func() {
-		command.Process.Signal(os.Interrupt)
-		err := errors.Join(command.Wait(), log.Close())
-		if err != nil {
+		if err := errors.Join(stop(), log.Close()); err != nil {
 			ts.Logf("serve %s: %v", name, err)
 		}
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	ts.Check(err)
-	_, address, ok := strings.Cut(strings.TrimSpace(line), " at ")
-	if !ok {
-		ts.Fatalf("serve says %q", line)
-	}
 	ts.Setenv(name, "ftp://u:secret@"+address)
+}
+
+// startServing starts a "rsexec serve" and waits until it says its address.
+// stop ends it and waits for it.
+func startServing(command *exec.Cmd) (address string, stop func() error, err error) {
+	out, err := command.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := command.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() error {
+		return errors.Join(command.Process.Signal(os.Interrupt), command.Wait())
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	_, address, ok := strings.Cut(strings.TrimSpace(line), " at ")
+	if err == nil && !ok {
+		err = fmt.Errorf("serve says %q", line)
+	}
+	if err != nil {
+		return "", nil, errors.Join(err, stop())
+	}
+	return address, stop, nil
 }
 
 // logged finds the text of a command in a record of the server's log.

@@ -246,6 +246,9 @@ func (s *Session) statSIZE(ctx context.Context, path string) (sites.Entry, error
 }
 
 func (s *Session) statNLST(ctx context.Context, path string) (sites.Entry, error) {
+	if path == "" || path == "/" {
+		return sites.Entry{Type: sites.Directory, Size: -1}, nil // the home, which has no name
+	}
 	p := sites.Pathname{Site: s.Conn.site, Path: path}
 	var found *sites.Entry
 	err := s.list(ctx, "NLST", p.Dir().Path, func(e sites.Entry) bool {

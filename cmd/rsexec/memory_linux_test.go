@@ -1,0 +1,112 @@
+package main
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestBigFile moves a big file between two site servers that are processes of
+// their own, and holds what the shell's process needs for it.
+func TestBigFile(t *testing.T) {
+	size := int64(256 << 20)
+	if os.Getenv("RSEXEC_PEERS") == "require" {
+		size = 2 << 30
+	}
+	rsexec, err := exec.LookPath("rsexec") // put there by TestMain
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, dest := t.TempDir(), t.TempDir()
+	sourceURL, destURL := serveProcess(t, rsexec, source), serveProcess(t, rsexec, dest)
+	file, err := os.Create(filepath.Join(source, "BIG"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A hole with something at both ends.
+	for _, at := range []int64{0, size - 4} {
+		if _, err := file.WriteAt([]byte("mark"), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		route string
+		cpu   time.Duration // at most; the process may take so much to start and to end
+	}{
+		{"relay", time.Minute},
+		{"direct", 500 * time.Millisecond},
+	} {
+		t.Run(c.route, func(t *testing.T) {
+			command := exec.Command(rsexec, "--site", "SITE1="+sourceURL, "--site", "SITE2="+destURL,
+				"-c", "COPY SITE1:BIG SITE2:BIG --route="+c.route)
+			began := time.Now()
+			out, err := command.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			took := time.Since(began)
+			info, err := os.Stat(filepath.Join(dest, "BIG"))
+			if err != nil || info.Size() != size {
+				t.Fatalf("%v, %v", info, err)
+			}
+			if tail := lastBytes(t, filepath.Join(dest, "BIG"), 4); tail != "mark" {
+				t.Errorf("the file ends with %q", tail)
+			}
+			usage := command.ProcessState.SysUsage().(*syscall.Rusage)
+			cpu := command.ProcessState.UserTime() + command.ProcessState.SystemTime()
+			t.Logf("%d MiB by %s in %.2f s: %d MiB resident at most, %v of processor time", size>>20, c.route,
+				took.Seconds(), usage.Maxrss>>10, cpu)
+			if usage.Maxrss > 64<<10 {
+				t.Errorf("%d KiB resident, more than 64 MiB", usage.Maxrss)
+			}
+			if cpu > c.cpu {
+				t.Errorf("%v of processor time, more than %v", cpu, c.cpu)
+			}
+		})
+	}
+}
+
+func lastBytes(t *testing.T, name string, n int64) string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Seek(-n, io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// serveProcess starts "rsexec serve" on a folder and returns the site's URL.
+func serveProcess(t *testing.T, rsexec, root string) string {
+	t.Helper()
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(rsexec, "serve", "--listen", "127.0.0.1:0", "--root", root, "--user", "u",
+		"--password-file", password, "--allow-peer", "127.0.0.0/8")
+	address, stop, err := startServing(command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return "ftp://u:secret@" + address
+}
