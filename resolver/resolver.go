@@ -165,7 +165,7 @@ func (r *Resolver) Look(ctx context.Context, typed string) (Resolution, error) {
 	}
 	group.Wait() // its functions return no error
 	if ctx.Err() != nil {
-		return found, &sites.Error{Kind: sites.Cancelled, Msg: "stopped", Err: context.Cause(ctx)}
+		return found, sites.Stopped(ctx)
 	}
 	seen := make(map[sites.Pathname]bool)
 	for _, p := range places {

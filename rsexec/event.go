@@ -168,19 +168,35 @@ type textEvent struct {
 
 func (e textEvent) text() string { return e.Text }
 
-// dataEvent is a piece of a file that TYPE shows; one of its two fields is
-// set.
+// dataEvent is a piece of a file that TYPE shows; Text or Base64 is set.
 type dataEvent struct {
 	Event    string `json:"event"`
 	Pathname string `json:"pathname"`
 	Text     string `json:"text,omitempty"`
 	Base64   string `json:"base64,omitempty"`
 
-	raw []byte
+	shown string
 }
 
-func newDataEvent(p sites.Pathname, raw []byte) dataEvent {
-	e := dataEvent{Event: "data", Pathname: p.String(), raw: raw}
+// newDataEvent makes an event of a piece of a file. On a terminal its control
+// characters are escaped: a file is no reason to let a site draw there.
+func newDataEvent(p sites.Pathname, raw []byte, terminal bool) dataEvent {
+	e := dataEvent{Event: "data", Pathname: p.String(), shown: string(raw)}
+	if terminal {
+		lines := strings.SplitAfter(e.shown, "\n")
+		for i, line := range lines {
+			text, end := strings.CutSuffix(line, "\n")
+			cells := strings.Split(strings.TrimSuffix(text, "\r"), "\t")
+			for k := range cells {
+				cells[k] = sites.Printable(cells[k])
+			}
+			lines[i] = strings.Join(cells, "\t")
+			if end {
+				lines[i] += "\n"
+			}
+		}
+		e.shown = strings.Join(lines, "")
+	}
 	if utf8.Valid(raw) {
 		e.Text = string(raw)
 	} else {
@@ -189,7 +205,7 @@ func newDataEvent(p sites.Pathname, raw []byte) dataEvent {
 	return e
 }
 
-func (e dataEvent) text() string { return string(e.raw) }
+func (e dataEvent) text() string { return e.shown }
 
 type errorEvent struct {
 	Event    string `json:"event"`
@@ -213,6 +229,9 @@ func newErrorEvent(err error) errorEvent {
 	case errors.As(err, &syntax):
 		ev.Kind = "syntax"
 		ev.shown = syntax.Error() + "\n" + syntax.Snippet()
+		if syntax.File == "" { // it was typed just now: the caret says where
+			ev.shown = syntax.Msg + "\n" + syntax.Snippet()
+		}
 	case errors.As(err, &e):
 		ev.Op, ev.Site, ev.Code = e.Op, e.Site, e.Code
 		if e.Path != "" {

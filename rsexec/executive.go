@@ -28,6 +28,10 @@ type Options struct {
 	JSON  bool           // one JSON object a line on Out, errors and notices too
 	Trace bool           // the control dialogues on Err
 	Yes   bool           // no question is asked: the answer is yes
+	Width int            // of the terminal that Err is, in characters; 0 is not known
+
+	// Terminal says that Out is a terminal.
+	Terminal bool
 
 	// Interactive says that a person reads along: where a name may mean several
 	// files it is asked which one.
@@ -70,7 +74,7 @@ func New(o Options) (*Executive, error) {
 	}
 	x.mover = transfer.Mover{Routes: transfer.NewRoutes(), Notice: x.printer.notice}
 	if o.Trace {
-		x.tracer = newTracer(o.Err)
+		x.tracer = newTracer(o.Err, o.Width)
 	}
 	x.verbs = map[string]action{
 		"APPEND": x.append, "COPY": x.copy, "DELETE": x.delete, "DIRECTORY": x.directory, "EXPLAIN": x.explain,

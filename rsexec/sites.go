@@ -24,7 +24,7 @@ func (x *Executive) sites(ctx context.Context, st *grammar.Statement) error {
 	}
 	group.Wait() // its functions return no error
 	if ctx.Err() != nil {
-		return &sites.Error{Op: st.Verb.Name, Kind: sites.Cancelled, Msg: "stopped", Err: context.Cause(ctx)}
+		return named(st, sites.Stopped(ctx))
 	}
 	for _, e := range events {
 		if err := x.printer.print(e); err != nil {

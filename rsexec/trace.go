@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	traceColumn = 40 // the width of the left column of a trace, in characters
-	traceText   = 64 // the longest text of a line
+	traceTime  = 9   // the width of the time before each line, in characters
+	traceWidth = 120 // of a whole line, where the terminal does not say
 )
 
 // tracer prints control dialogues as they happen, in the two columns of
@@ -24,13 +24,20 @@ const (
 type tracer struct {
 	mu          sync.Mutex
 	w           io.Writer
+	column      int // the width of a column
 	began       time.Time
 	left, right string // the sites of the columns; "" as long as none is set
 	second      int    // the session in the right column, where both are one site's
 	first       int
 }
 
-func newTracer(w io.Writer) *tracer { return &tracer{w: w} }
+// newTracer returns a tracer for lines of the width given; 0 is not known.
+func newTracer(w io.Writer, width int) *tracer {
+	if width == 0 {
+		width = traceWidth
+	}
+	return &tracer{w: w, column: max(20, (width-traceTime)/2)}
+}
 
 // under returns a context under which the tracer sees everything.
 func (t *tracer) under(ctx context.Context) context.Context {
@@ -54,7 +61,7 @@ func (t *tracer) columns(left, right string) {
 		return
 	}
 	t.left, t.right, t.first, t.second = left, right, 0, 0
-	fmt.Fprintf(t.w, "%9s%-*s%s\n", "", traceColumn, "to "+left+":", "to "+right+":")
+	fmt.Fprintf(t.w, "%*s%-*s%s\n", traceTime, "", t.column, "to "+left+":", "to "+right+":")
 }
 
 // line prints one line of a dialogue. There is nobody to tell that it could
@@ -62,15 +69,15 @@ func (t *tracer) columns(left, right string) {
 func (t *tracer) line(site string, n int, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	text = sites.Printable(text)
-	at := fmt.Sprintf("%8.3f ", time.Since(t.began).Seconds())
+	text = clipTo(sites.Printable(text), t.column)
+	at := fmt.Sprintf("%*.3f ", traceTime-1, time.Since(t.began).Seconds())
 	switch {
 	case t.onRight(site, n):
-		fmt.Fprintf(t.w, "%s%s%s\n", at, strings.Repeat(" ", traceColumn), clipTo(text, traceText))
+		fmt.Fprintf(t.w, "%s%s%s\n", at, strings.Repeat(" ", t.column), text)
 	case site != t.left:
-		fmt.Fprintf(t.w, "%s%s: %s\n", at, site, clipTo(text, traceText))
+		fmt.Fprintf(t.w, "%s%s: %s\n", at, site, text)
 	default:
-		fmt.Fprintf(t.w, "%s%s\n", at, clipTo(text, traceText))
+		fmt.Fprintf(t.w, "%s%s\n", at, text)
 	}
 }
 
@@ -103,7 +110,7 @@ func (x *Executive) trace(ctx context.Context, st *grammar.Statement) error {
 	if x.tracer != nil {
 		return x.perform(ctx, st.Inner) // all is traced already
 	}
-	x.tracer = newTracer(x.options.Err)
+	x.tracer = newTracer(x.options.Err, x.options.Width)
 	defer func() { x.tracer = nil }()
 	return x.perform(x.tracer.under(ctx), st.Inner)
 }

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"rsexec/grammar"
+	"rsexec/sites"
 )
 
 // typeChunk is how many bytes of a file TYPE prints at once.
@@ -35,7 +36,7 @@ func (x *Executive) typ(ctx context.Context, st *grammar.Statement) (err error) 
 			whole -= begunRune(buffer)
 		}
 		if whole > 0 {
-			if err := x.printer.print(newDataEvent(file.Pathname, buffer[:whole])); err != nil {
+			if err := x.printer.print(newDataEvent(file.Pathname, buffer[:whole], x.options.Terminal)); err != nil {
 				return err
 			}
 			buffer = append(buffer[:0], buffer[whole:]...)
@@ -44,7 +45,7 @@ func (x *Executive) typ(ctx context.Context, st *grammar.Statement) (err error) 
 			return nil
 		}
 		if err != nil {
-			return err
+			return sites.During(st.Verb.Name, file.Pathname, err)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (e *Error) Error() string {
 	if e.Code != 0 {
 		parts = append(parts, strings.TrimRight(fmt.Sprintf("the server said %d %s", e.Code, Printable(e.Text)), " ."))
 	}
-	if e.Err != nil {
+	if e.Err != nil && e.Err != context.Canceled { // which Msg has in better words
 		parts = append(parts, e.Err.Error())
 	}
 	if len(parts) == 0 || len(parts) == 1 && head != "" {
@@ -110,6 +110,15 @@ func KindOf(err error) Kind {
 		return Unreachable
 	}
 	return Other
+}
+
+// Stopped returns the error of work that ended with its context.
+func Stopped(ctx context.Context) *Error {
+	err := context.Cause(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Kind: Unreachable, Msg: "it took too long", Err: err}
+	}
+	return &Error{Kind: Cancelled, Msg: "stopped", Err: err}
 }
 
 // During returns err with the operation and the pathname filled in where an

@@ -97,6 +97,14 @@ func (c *cli) options(std streams) (rsexec.Options, error) {
 		}
 		o.Sites = append(o.Sites, config)
 	}
+	if f, ok := std.out.(*os.File); ok {
+		o.Terminal = isTerminal(f)
+	}
+	if f, ok := std.err.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			o.Width = width
+		}
+	}
 	if isTerminal(std.in) {
 		o.Ask = func(ctx context.Context, question string, secret bool) (string, error) {
 			return ask(std, question, secret)

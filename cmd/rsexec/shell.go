@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/chzyer/readline"
 	"github.com/mitchellh/go-homedir"
@@ -46,8 +47,11 @@ func (s *shellCommand) Run(ctx context.Context, c *cli, std streams, status *int
 // welcome is what a person sees first.
 const welcome = "RSEXEC. HELP lists the verbs, TAB completes, QUIT leaves.\n"
 
-// interact is the dialogue at the keyboard.
+// interact is the dialogue at the keyboard. Ctrl-C ends a statement there, not
+// the shell, so that only SIGTERM of the signals that ctx ends with counts.
 func interact(ctx context.Context, o rsexec.Options) (err error) {
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
+	defer stop()
 	history, err := historyFile()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "rsexec: history is not kept: %v\n", err)
@@ -122,7 +126,7 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance) {
 func runOne(ctx context.Context, x *rsexec.Executive, st *grammar.Statement) error {
 	interrupts := make(chan os.Signal, 2)
 	signal.Notify(interrupts, os.Interrupt)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {

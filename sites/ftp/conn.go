@@ -247,12 +247,9 @@ func (x *Exchange) what() string {
 }
 
 func cancelled(site string, ctx context.Context) error {
-	err := context.Cause(ctx)
-	kind := sites.Cancelled
-	if errors.Is(err, context.DeadlineExceeded) {
-		kind = sites.Unreachable
-	}
-	return &sites.Error{Site: site, Kind: kind, Msg: "stopped", Err: err}
+	e := sites.Stopped(ctx)
+	e.Site = site
+	return e
 }
 
 // Send writes the commands in one piece and returns an exchange for each, in

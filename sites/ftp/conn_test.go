@@ -430,14 +430,15 @@ func TestRestartInForce(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c := control(t, patience, "S: 220 hi\n"+test.script)
+			end := map[bool]string{true: "\nC: QUIT", false: "\nW"}[test.idle]
+			c := control(t, patience, "S: 220 hi\n"+test.script+end)
 			for _, line := range test.lines {
 				if _, err := c.Do(within(t, patience), line); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if c.Idle() != test.idle {
-				t.Errorf("idle is %v", c.Idle())
+			if c.Idle() != test.idle || c.Err() != nil {
+				t.Errorf("idle is %v: %v", c.Idle(), c.Err())
 			}
 		})
 	}
