@@ -335,8 +335,8 @@ func TestTransferCancelled(t *testing.T) {
 		script        []string
 		transfer      func(ctx context.Context, f *Site, begun func()) error
 	}{
-		{"reading", "", []string{loggedIn + pasv + "C: RETR /f\nS: 150 go\nD> 5\n" + aborted + next}, readUntil(5)},
-		{"reading, server keeps silent", "timeout=300ms", []string{loggedIn + pasv + "C: RETR /f\nS: 150 go\nD> 5\nC: ABOR\nW", renewed}, readUntil(5)},
+		{"reading", "", []string{loggedIn + pasv + "C: RETR /f\nS: 150 go\nD> 5\n" + aborted + next}, readUntil("/f", 5)},
+		{"reading, server keeps silent", "timeout=300ms", []string{loggedIn + pasv + "C: RETR /f\nS: 150 go\nD> 5\nC: ABOR\nW", renewed}, readUntil("/f", 5)},
 		{"waiting for 226", "", []string{loggedIn + pasv + "C: RETR /f\nS: 150 go\nD> 5\nDX\nC: ABOR\nS: 226 sent\nS: 225 nothing\nC: NOOP\nS: 200 ok\n" + next},
 			func(ctx context.Context, f *Site, begun func()) error {
 				r, err := f.Open(ctx, "/f", 0)
@@ -395,10 +395,10 @@ func TestTransferCancelled(t *testing.T) {
 	}
 }
 
-// readUntil reads n bytes, says so, and reads on.
-func readUntil(n int) func(context.Context, *Site, func()) error {
+// readUntil reads n bytes of a file, says so, and reads on.
+func readUntil(path string, n int) func(context.Context, *Site, func()) error {
 	return func(ctx context.Context, f *Site, begun func()) error {
-		r, err := f.Open(ctx, "/f", 0)
+		r, err := f.Open(ctx, path, 0)
 		if err != nil {
 			return err
 		}
@@ -427,7 +427,7 @@ func TestRelay(t *testing.T) {
 		{"whole", fmt.Sprintf("D> %d\nDX\nS: 226 done\n", size), fmt.Sprintf("D< %d\nD<\nS: 226 done\n", size), 0, size, 0, 0},
 		{"exactly a chunk", fmt.Sprintf("D> %d\nDX\nS: 226 done\n", dataChunk), "D<\nS: 226 done\n", 0, dataChunk, 0, 0},
 		{"empty", "D> \"\"\nDX\nS: 226 done\n", "D< \"\"\nS: 226 done\n", 0, 0, 0, 0},
-		{"source fails", "D> 5\nC: NOOP\nDR\nS: 451 bad disk\nS: 200 ok\n", aborted, 150, -1, sites.Other, 451},
+		{"source fails", "D> 5\nC: NOOP\nDR\nS: 450 bad disk\nS: 200 ok\n", aborted, 150, -1, sites.Busy, 450},
 		{"source ends early", "D> 5\nC: NOOP\nDX\nS: 426 lost\nS: 200 ok\n", "D< 5\n" + aborted, 150, 5, sites.Unreachable, 426},
 		{"destination fails", "D> 5\nC: NOOP\nD> 5\nC: ABOR\nS: 426 cut\nS: 200 ok\nS: 226 done\nC: NOOP\nS: 200 ok\n", "D< 5\nDR\nS: 452 full\n", 452, -1, sites.NoSpace, 452},
 	} {

@@ -1,0 +1,90 @@
+package sites
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestParseURL(t *testing.T) {
+	base := Config{Name: "SITE1", Scheme: "ftp", Host: "h", Port: 21, User: "u", Password: "p", MaxSessions: DefaultMaxSessions, Timeout: 30 * time.Second}
+	with := func(change func(*Config)) Config { c := base; change(&c); return c }
+	for url, want := range map[string]Config{
+		"ftp://u:p@h":                                base,
+		"ftp://u:p@h/":                               base,
+		"ftp://u:p@h:2121/a/b":                       with(func(c *Config) { c.Port, c.Home = 2121, "/a/b" }),
+		"ftp://u:p%40%2f@h/a%20b/":                   with(func(c *Config) { c.Password, c.Home = "p@/", "/a b" }),
+		"ftp://h":                                    with(func(c *Config) { c.User, c.Password = "anonymous", "rsexec@" }),
+		"ftp://u@[::1]:21":                           with(func(c *Config) { c.Host, c.Password = "::1", "" }),
+		"ftp://u:p@h?passive=no":                     with(func(c *Config) { c.Active = true }),
+		"ftp://u:p@h?dsk=no":                         with(func(c *Config) { c.NotInDSK = true }),
+		"ftp://u:p@h?tls=off":                        base,
+		"ftp://u:p@h?max-sessions=1":                 with(func(c *Config) { c.MaxSessions = 1 }),
+		"ftp://u:p@h?timeout=2s&choreography=rfc438": with(func(c *Config) { c.Timeout, c.Choreography = 2*time.Second, "rfc438" }),
+		"ftp://u:p@h?data-host=192.0.2.1&data-port=20": with(func(c *Config) {
+			c.DataHost, c.DataPort = netip.MustParseAddr("192.0.2.1"), 20
+		}),
+		"ftp://u@h?password-env=X&password-command=pass%20show": with(func(c *Config) {
+			c.Password, c.PasswordEnv, c.PasswordCommand = "", "X", "pass show"
+		}),
+	} {
+		got, err := ParseURL("site1", url)
+		if err != nil {
+			t.Errorf("%s: %v", url, err)
+		} else if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", url, diff)
+		}
+	}
+}
+
+func TestParseURLErrors(t *testing.T) {
+	for _, c := range []struct {
+		name, url string
+		kind      Kind
+		says      string
+	}{
+		{"SITE1", "http://u:secret@h/", Usage, "http:// is no kind of site"},
+		{"SITE1", "ftps://u:secret@h/", Unsupported, "no ftps"},
+		{"SITE1", "ftp://u:secret@h?tls=require", Usage, "no TLS"},
+		{"SITE1", "ftp://u:secret@h?tls=maybe", Usage, "auto, require or off"},
+		{"SITE1", "ftp:u:secret@h", Usage, "no host"},
+		{"SITE1", "ftp://u:secret@/x", Usage, "no host"},
+		{"SITE1", "ftp://u:secret@h:99999", Usage, "its port"},
+		{"SITE1", "ftp://u:sec%zzret@h", Usage, "cannot be read"},
+		{"SITE1", "ftp://u:secret@h?nonsense=1", Usage, "no option nonsense"},
+		{"SITE1", "ftp://u:secret@h?max-sessions=0", Usage, "max-sessions"},
+		{"SITE1", "ftp://u:secret@h?passive=perhaps", Usage, "yes or no"},
+		{"SITE1", "ftp://u:secret@h?data-host=name", Usage, "data-host"},
+		{"SITE1", "ftp://u:secret@h?timeout=-1s", Usage, "timeout"},
+		{"SITE1", "ftp://u:secret@h/a%0ab", Usage, "CR, LF or NUL"},
+		{"S", "ftp://h", Usage, "cannot name a site"},
+		{"local", "ftp://h", Usage, "cannot name a site"},
+		{"1SITE", "ftp://h", Usage, "cannot name a site"},
+		{"A B", "ftp://h", Usage, "cannot name a site"},
+	} {
+		_, err := ParseURL(c.name, c.url)
+		switch {
+		case KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says):
+			t.Errorf("%s=%s: %v", c.name, c.url, err)
+		case strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "sec%"):
+			t.Errorf("the password is shown: %v", err)
+		}
+	}
+}
+
+func TestConfigString(t *testing.T) {
+	c, err := ParseURL("SITE1", "ftp://u:secret@h:2121/home")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.String(); got != "ftp://u:xxxxx@h:2121/home" {
+		t.Error(got)
+	}
+	if c.DefaultDataPort() != 2120 {
+		t.Error(c.DefaultDataPort())
+	}
+}

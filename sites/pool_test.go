@@ -1,0 +1,116 @@
+package sites
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// talk is a session that counts.
+type talk struct {
+	open   *atomic.Int32
+	broken atomic.Bool
+}
+
+func (s *talk) Idle() bool { return !s.broken.Load() }
+
+func (s *talk) Close() error { s.open.Add(-1); return nil }
+
+func TestPool(t *testing.T) {
+	var open, most, dialled atomic.Int32
+	pool := NewPool("SITE1", 3, func(context.Context) (*talk, error) {
+		dialled.Add(1)
+		n := open.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		return &talk{open: &open}, nil
+	})
+	var group sync.WaitGroup
+	for range 100 {
+		group.Go(func() {
+			for n := 1; n <= 3; n++ {
+				taken, err := pool.Take(t.Context(), n)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, s := range taken {
+					pool.Put(s)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if most.Load() > 3 || dialled.Load() > 3 {
+		t.Errorf("%d sessions at once, %d in all", most.Load(), dialled.Load())
+	}
+
+	taken, err := pool.Take(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken[0].broken.Store(true)
+	before := open.Load()
+	pool.Put(taken[0])
+	if open.Load() != before-1 {
+		t.Error("a session out of step was kept")
+	}
+	if _, err := pool.Take(t.Context(), 4); KindOf(err) != Unsupported {
+		t.Errorf("four of three sessions: %v", err)
+	}
+
+	all, err := pool.Take(t.Context(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := pool.Take(ctx, 1); KindOf(err) != Cancelled {
+		t.Errorf("waiting with a cancelled context: %v", err)
+	}
+	if err := pool.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, s := range all {
+		pool.Put(s)
+	}
+	if open.Load() != 0 {
+		t.Errorf("%d sessions are open after the end", open.Load())
+	}
+}
+
+// A failed dial gives back what was taken, so that the next one finds it.
+func TestPoolDialFails(t *testing.T) {
+	var open atomic.Int32
+	fail := true
+	pool := NewPool("SITE1", 2, func(context.Context) (*talk, error) {
+		if fail && open.Load() == 1 {
+			return nil, errors.New("no")
+		}
+		open.Add(1)
+		return &talk{open: &open}, nil
+	})
+	if _, err := pool.Take(t.Context(), 2); err == nil {
+		t.Fatal("the dial did not fail")
+	}
+	fail = false
+	if _, err := pool.Take(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTrace(t *testing.T) {
+	var order []string
+	see := func(name string) *Trace {
+		return &Trace{Command: func(site string, n int, line string) { order = append(order, name+site+line) }}
+	}
+	ctx := WithTrace(WithTrace(t.Context(), see("outer ")), see("inner "))
+	TraceOf(ctx).SawCommand("S", 1, " NOOP")
+	TraceOf(ctx).SawData("S", 1, 2) // nobody looks
+	TraceOf(t.Context()).SawReply("S", 1, 200, "ok")
+	if len(order) != 2 || order[0] != "outer S NOOP" || order[1] != "inner S NOOP" {
+		t.Error(order)
+	}
+}
