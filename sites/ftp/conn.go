@@ -50,7 +50,7 @@ type Exchange struct {
 	trace   *sites.Trace
 	events  chan<- *Exchange
 	start   sync.Once     // closes started
-	started chan struct{} // closed with the first preliminary reply, or with the end
+	started chan struct{} // closed with the first preliminary reply, or after ended
 	ended   chan struct{} // closed when no further reply will come
 	reply   Reply         // the final reply; set before ended is closed
 	err     error         // why there is none; set before ended is closed
@@ -176,8 +176,8 @@ func (c *Conn) lost(err error) error {
 
 func (x *Exchange) end(reply Reply, err error) {
 	x.reply, x.err = reply, err
+	close(x.ended) // first: whoever sees the start of a final reply sees its end
 	x.start.Do(func() { close(x.started) })
-	close(x.ended)
 	x.notify()
 }
 
@@ -236,6 +236,27 @@ func (x *Exchange) Wait(ctx context.Context) error {
 			Msg: fmt.Sprintf("no answer to %s in %v", x.what(), x.conn.timeout)}
 		x.conn.fail(err)
 		return err
+	}
+}
+
+// await waits until a signal of the exchange comes, ctx ends or time is over.
+func (x *Exchange) await(ctx context.Context, signal <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-signal:
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// refused returns the refusal if the exchange has ended with one.
+func (x *Exchange) refused() error {
+	select {
+	case <-x.ended:
+		return x.Refusal()
+	default:
+		return nil
 	}
 }
 
@@ -342,13 +363,32 @@ func (c *Conn) Abort(x *Exchange) {
 	if err != nil {
 		return
 	}
-	if x.Wait(ctx) == nil && xs[0].Wait(ctx) == nil {
+	if x.Wait(ctx) == nil {
+		// Pure-FTPd and pyftpdlib have one reply for both. Then only 200 will do,
+		// which no server has for ABOR.
+		single := c.forget(ctx, xs[0])
 		noop, err := c.Do(ctx, "NOOP")
-		if err == nil && !c.dialect.aborted[noop.reply.Code] {
+		if err == nil && (single && noop.reply.Code == 200 || !single && !c.dialect.aborted[noop.reply.Code]) {
 			return
 		}
 	}
 	c.fail(&sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the transfer could not be aborted in step; the control connection was closed"})
+}
+
+// forget gives up on x, the only command that waits, if its reply does not come
+// at once; it reports whether it did.
+func (c *Conn) forget(ctx context.Context, x *Exchange) bool {
+	x.await(ctx, x.ended, c.grace()/10)
+	c.mu.Lock()
+	waiting := len(c.queue) == 1 && c.queue[0] == x
+	if waiting {
+		c.queue = nil
+	}
+	c.mu.Unlock()
+	if waiting {
+		x.end(Reply{}, &sites.Error{Site: c.site, Kind: sites.Protocol, Msg: "no answer to " + x.what()})
+	}
+	return waiting
 }
 
 // grace returns how long the server has to say what is due at once.

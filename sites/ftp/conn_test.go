@@ -215,7 +215,10 @@ func TestAbort(t *testing.T) {
 		{"one too many", "220", "S: 426 cut\nS: 226 done\nC: NOOP\nS: 226 done\nW", false},
 		{"one too many, 225", "220", "S: 426 cut\nS: 226 done\nC: NOOP\nS: 225 done\nW", false},
 		{"one too many, 1973", "300", "S: 452 cut\nS: 252 done\nC: NOOP\nS: 201 done\nW", false},
-		{"one too few", "220", "S: 426 cut\nW", false},
+		{"one for both", "220", "S: 426 cut\nC: NOOP\nS: 200 ok", true},
+		{"one for both, no NOOP", "220", "S: 426 cut\nC: NOOP\nS: 502 what\nW", false},
+		{"one for both, then another", "220", "S: 426 cut\nC: NOOP\nS: 226 done\nW", false},
+		{"one for both, silence", "220", "S: 426 cut\nC: NOOP\nW", false},
 		{"no answer", "220", "W", false},
 		{"hangs up", "220", "X", false},
 		{"421", "220", "S: 421 enough\nX", false},
@@ -341,6 +344,22 @@ func TestFailBesidePreliminary(t *testing.T) {
 		if err := far.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestStartedFinal holds that whoever learns of the first reply sees at once
+// whether it is the final one.
+func TestStartedFinal(t *testing.T) {
+	t.Parallel()
+	for range 2000 {
+		x := (&Conn{dialect: Modern}).newExchange(t.Context(), "RETR a", nil)
+		var other sync.WaitGroup
+		other.Go(func() { x.end(Reply{550, nil}, nil) })
+		<-x.Started()
+		if x.refused() == nil {
+			t.Error("the exchange has started with its refusal, and has not ended")
+		}
+		other.Wait()
 	}
 }
 

@@ -32,6 +32,7 @@ type dataConn struct {
 	ctx     context.Context
 	trace   *sites.Trace
 	unwatch func() bool
+	silent  bool // the server has neither replied nor sent anything yet
 	over    bool
 	err     error // how it ended, once over
 	release func()
@@ -148,6 +149,11 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 	}
 	s.Heard(x.Verb, nil)
 	d := &dataConn{TCPConn: nc, s: s, x: x, ctx: ctx, trace: sites.TraceOf(ctx), release: func() {}}
+	select {
+	case <-x.started:
+	default:
+		d.silent = true
+	}
 	d.unwatch = context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) }) // wakes whoever reads or writes
 	return d, nil
 }
@@ -169,27 +175,6 @@ func (s *Session) connect(ctx context.Context, x *Exchange, connect connector) (
 	stop()
 	<-watched
 	return nc, err
-}
-
-// await waits until a signal of the exchange comes, ctx ends or time is over.
-func (x *Exchange) await(ctx context.Context, signal <-chan struct{}, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-signal:
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-// refused returns the refusal if the exchange has ended with one.
-func (x *Exchange) refused() error {
-	select {
-	case <-x.ended:
-		return x.Refusal()
-	default:
-		return nil
-	}
 }
 
 // dialer connects to the server's host at the port given. The host is always
@@ -384,8 +369,16 @@ func (r reader) Read(p []byte) (int, error) {
 	if r.over {
 		return 0, orEOF(r.err)
 	}
+	if r.silent {
+		// Whoever says nothing must at least send, in the time for a reply.
+		r.setReadDeadline(time.Now().Add(r.s.timeout))
+	}
 	n, err := r.TCPConn.Read(p)
 	if n > 0 {
+		if r.silent {
+			r.silent = false
+			r.setReadDeadline(time.Time{})
+		}
 		r.trace.SawData(r.s.Conn.site, int64(n), 0)
 	}
 	switch {
@@ -395,6 +388,14 @@ func (r reader) Read(p []byte) (int, error) {
 		return n, r.broken(err)
 	}
 	return n, nil
+}
+
+// setReadDeadline sets a deadline, which the end of the context overrides.
+func (r reader) setReadDeadline(t time.Time) {
+	r.SetReadDeadline(t) // it fails only where Read will
+	if r.ctx.Err() != nil {
+		r.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
 func orEOF(err error) error {
@@ -408,7 +409,7 @@ func orEOF(err error) error {
 // another site the bytes stay in the kernel, if it can do that.
 func (r reader) WriteTo(w io.Writer) (total int64, err error) {
 	to, ok := w.(writer)
-	if !ok {
+	if !ok || r.silent {
 		return io.Copy(w, struct{ io.Reader }{r})
 	}
 	for !r.over {

@@ -94,7 +94,7 @@ func TestDataWays(t *testing.T) {
 			"C: PORT *\nS: 200 ok\n" + stor},
 		{"EPRT after 500, for ever", "passive=no", loggedIn + "C: PORT *\nS: 500 not understood\nC: EPRT *\nS: 200 ok\n" + retr +
 			"C: EPRT *\nS: 200 ok\n" + stor},
-		{"bare 226", "", loggedIn + pasv + strings.Replace(retr, "S: 150 go\n", "", 1) + pasv + strings.Replace(stor, "S: 150 go\n", "", 1)},
+		{"bare 226", "timeout=500ms", loggedIn + pasv + strings.Replace(retr, "S: 150 go\n", "", 1) + pasv + strings.Replace(stor, "S: 150 go\n", "", 1)},
 		{"several preliminaries", "", loggedIn + pasv + strings.Replace(retr, "S: 150", "S: 120 wait\nS: 150-well\nS: 150 now\nS: 125", 1) + pasv + stor},
 		{"250 for 226", "", loggedIn + strings.ReplaceAll(pasv+retr+pasv+stor, "S: 226", "S: 250")},
 		{"LSTN", "", in1973 + strings.NewReplacer("S: 150", "S: 250", "S: 226", "S: 252").Replace(
@@ -238,6 +238,7 @@ func TestReadFails(t *testing.T) {
 		{"short and 426", "", []string{loggedIn + pasv + "C: RETR /f\nS: 150 go\nD> 5\nDX\nS: 426 lost\n" + next}, sites.Unreachable, 426, 0},
 		{"short and gone", "", []string{loggedIn + pasv + "C: RETR /f\nS: 150 go\nD> 5\nX\nDX", renewed}, sites.Unreachable, 0, 0},
 		{"226 never comes", "timeout=100ms", []string{loggedIn + pasv + "C: RETR /f\nS: 150 go\nD> 5\nDX\nC: ABOR\nW", renewed}, sites.Unreachable, 0, 0},
+		{"no reply and no data", "timeout=300ms", []string{loggedIn + pasv + "C: RETR /f\nC: ABOR\nW", renewed}, sites.Unreachable, 0, 0},
 		{"REST refused", "", []string{loggedIn + pasv + "C: REST 5\nS: 502 no\n" + next}, sites.Unsupported, 502, 0},
 		{"REST left in force", "", []string{loggedIn + pasv + "C: REST 5\nS: 350 ok\nC: RETR /f\nS: 550 No such file\nW", renewed}, sites.NotFound, 550, 0},
 	} {

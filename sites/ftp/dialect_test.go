@@ -60,7 +60,8 @@ func TestKindOfRefusal(t *testing.T) {
 		{Modern, "RETR /no such thing", 550, "/no such thing: Permission denied", sites.Permission},
 		{Modern, "RETR /DENIED", 550, "/DENIED: gone", sites.NotFound},
 		{Modern, "RETR /a", 550, "Not enough privileges.", sites.Permission},
-		{Modern, "RETR /d", 550, "/d: not a plain file.", sites.Usage},
+		{Modern, "RETR /d", 550, "/d is a directory", sites.Usage},
+		{Modern, "SIZE /gone", 550, "/gone: not a plain file.", sites.NotFound}, // inetutils-ftpd
 		{Modern, "RMD /d", 550, "/d: Directory not empty", sites.Refused},
 		{Modern, "RMD /d", 550, "Remove directory operation failed.", sites.Permission},
 		{Modern, "MKD /d", 550, "/d: File exists", sites.Refused},

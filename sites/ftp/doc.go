@@ -10,5 +10,7 @@
 //     reply.
 //   - A read ends with io.EOF, and a write with a nil Commit, only after the
 //     server has said that the transfer is complete.
+//   - A session is used for other work only if nothing of the last piece is in
+//     force: no REST, and no working directory that relative paths would feel.
 //   - Nothing a server sends makes memory grow without bound.
 package ftp

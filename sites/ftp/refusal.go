@@ -22,7 +22,7 @@ var (
 		{"denied", sites.Permission}, {"not permitted", sites.Permission}, {"read-only", sites.Permission},
 		{"prohibited", sites.Permission}, {"not allowed", sites.Permission}, {"privilege", sites.Permission},
 		{"not empty", sites.Refused}, {"exists", sites.Refused},
-		{"is a directory", sites.Usage}, {"not a plain file", sites.Usage}, {"not a regular file", sites.Usage},
+		{"is a directory", sites.Usage}, {"not a regular file", sites.Usage},
 	}
 
 	// loginSigns tell a server that is full from one that knows the user not.
