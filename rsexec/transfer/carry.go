@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -34,7 +35,7 @@ func (w *work) carry(ctx context.Context, f plan.Figure) error {
 	if w.arrived > 0 {
 		rows = restarting(rows, w.arrived)
 	}
-	return perform(ctx, rows, vars, source, dest)
+	return perform(ctx, w.limits, rows, vars, source, dest)
 }
 
 // restarting returns the rows with REST before the source's transfer command
@@ -48,6 +49,10 @@ func restarting(rows []plan.Row, offset int64) []plan.Row {
 // join reads the file from one end and writes it to the other, through this
 // host. Its failures are of the last resort: no other figure follows.
 func (w *work) join(ctx context.Context, ends ends) error {
+	ctx = sites.WithTrace(ctx, &sites.Trace{Data: func(_ string, received, sent int64) {
+		w.in.Add(received)
+		w.out.Add(sent)
+	}})
 	r, err := ends.source.Open(ctx, w.job.Source.Path, w.arrived)
 	if err != nil {
 		return &failure{role: plan.Source, nothing: true, err: err}
@@ -67,13 +72,20 @@ func (w *work) join(ctx context.Context, ends ends) error {
 	}
 	if err != nil {
 		to.Abort()
-		return &failure{role: plan.User, err: err}
+		return &failure{role: plan.User, err: err, over: w.over(err)}
 	}
 	if err := to.Commit(); err != nil {
-		return &failure{role: plan.Dest, err: err}
+		return &failure{role: plan.Dest, err: err, over: w.over(err)}
 	}
 	w.bytes = w.arrived + n
 	return nil
+}
+
+// over reports whether err shows that the destination writes no more: it said
+// so itself, or is this host.
+func (w *work) over(err error) bool {
+	var e *sites.Error
+	return w.plan.Dest.Site.Local || errors.As(err, &e) && e.Code != 0 && e.Site == w.job.Dest.Site
 }
 
 // ends are the two ends of a transfer, taken for it alone.

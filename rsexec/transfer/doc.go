@@ -6,9 +6,9 @@
 //
 //   - A transfer is complete only when both sides have said so, and it is
 //     reported as verified only after the sizes were compared.
-//   - Nothing is sent twice that may have arrived: between two tries the
+//   - Nothing is appended twice that may have arrived: between two tries the
 //     destination's size says how much did, and without a size there is no
-//     second try.
+//     second try unless the replies show that nothing did.
 //   - A COPY never touches the destination's own name before the new file is
 //     whole.
 //   - When a function returns, each control connection it used is in step or

@@ -12,47 +12,6 @@ import (
 	"rsexec/sites/ftp"
 )
 
-const (
-	// startLimit is how long the two servers have to give a first sign of life
-	// after their transfer commands.
-	startLimit = 30 * time.Second
-
-	// silentLimit is how long a server that has not begun may stay silent when
-	// the other one has finished: it waits for a connection that will not come.
-	silentLimit = 3 * time.Second
-
-	// finishLimit is how long a server that has begun may take to finish when
-	// the other one has finished. It may still be writing.
-	finishLimit = 5 * time.Minute
-
-	// verdictLimit is how long the other server has to say its part when one
-	// has failed: its reply is often the better reason.
-	verdictLimit = time.Second
-
-	// settleLimit is how long a server has to answer the set-up commands that
-	// are still on their way when the figure is given up.
-	settleLimit = 3 * time.Second
-)
-
-// failure is why a figure was given up.
-type failure struct {
-	role    plan.Role
-	verb    string
-	setUp   bool // the servers had not been told to transfer
-	nothing bool // it is certain that no byte arrived
-	err     error
-}
-
-// refusal reports whether a server said, or showed, that it does not want to
-// do it in this way.
-func (f *failure) refusal() bool {
-	k := sites.KindOf(f.err)
-	return k == sites.Refused || k == sites.Unsupported
-}
-
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
-
 // column is one side of a figure that is performed.
 type column struct {
 	role   plan.Role
@@ -66,6 +25,7 @@ type column struct {
 
 // performance is one run of a figure over two control connections.
 type performance struct {
+	limits limits
 	vars   plan.Vars
 	cols   [2]*column // by role
 	events chan *ftp.Exchange
@@ -76,8 +36,8 @@ type performance struct {
 // variables are bound and its own column's earlier steps are accepted; the
 // transfer commands as soon as the set-up steps of both columns are. The error
 // is a *failure.
-func perform(ctx context.Context, rows []plan.Row, vars plan.Vars, source, dest *ftp.Session) error {
-	p := &performance{vars: vars, events: make(chan *ftp.Exchange, 4*len(rows)), over: make(map[*ftp.Exchange]bool)}
+func perform(ctx context.Context, l limits, rows []plan.Row, vars plan.Vars, source, dest *ftp.Session) error {
+	p := &performance{limits: l, vars: vars, events: make(chan *ftp.Exchange, 4*len(rows)), over: make(map[*ftp.Exchange]bool)}
 	p.cols[plan.Source] = &column{role: plan.Source, s: source}
 	p.cols[plan.Dest] = &column{role: plan.Dest, s: dest}
 	for _, c := range p.cols {
@@ -89,26 +49,11 @@ func perform(ctx context.Context, rows []plan.Row, vars plan.Vars, source, dest 
 	if f == nil {
 		return nil
 	}
-	p.giveUp()
-	f.nothing = f.setUp || p.nothingArrived()
+	p.giveUp(f)
+	get, put := p.cols[plan.Source].moved, p.cols[plan.Dest].moved
+	f.nothing = f.setUp || !moved(get) || !moved(put)
+	f.over = f.deaf || put == nil || answered(put)
 	return f
-}
-
-// nothingArrived reports whether it is certain that the destination took no
-// byte: it was not asked to, or it refused without having begun, or it says
-// that there was no data connection.
-func (p *performance) nothingArrived() bool {
-	put := p.cols[plan.Dest].moved
-	if put == nil {
-		return true
-	}
-	select {
-	case <-put.Ended():
-	default:
-		return false
-	}
-	reply, _, err := put.Outcome()
-	return err == nil && put.Refusal() != nil && (!put.Began() || reply.Code == 425 || reply.Code == 454)
 }
 
 func (p *performance) run(ctx context.Context) *failure {
@@ -120,7 +65,7 @@ func (p *performance) run(ctx context.Context) *failure {
 			return nil
 		}
 		var silence <-chan time.Time
-		limit := p.patience()
+		limit, mute := p.patience()
 		if limit > 0 {
 			silence = time.After(limit)
 		}
@@ -130,38 +75,62 @@ func (p *performance) run(ctx context.Context) *failure {
 				return p.verdict(ctx, f)
 			}
 		case <-silence:
-			return p.silent(limit)
+			return mute
 		case <-ctx.Done():
-			return &failure{role: plan.User, err: &sites.Error{Kind: sites.Cancelled, Msg: "stopped", Err: context.Cause(ctx)}}
+			return &failure{role: plan.User, err: sites.Stopped(ctx)}
 		}
 	}
 }
 
-// patience returns how long the servers may stay silent now; 0 is for ever.
-func (p *performance) patience() time.Duration {
-	s, d := p.cols[plan.Source], p.cols[plan.Dest]
+// patience returns how long the servers may stay silent now, and the failure
+// that it is if they do; 0 is for ever.
+func (p *performance) patience() (time.Duration, *failure) {
+	c, other := p.cols[plan.Dest], p.cols[plan.Source]
+	if c.done || c.moved == nil && c.unsure == 0 {
+		c, other = other, c
+	}
+	limit, kind, msg := p.limits.start, sites.Refused, "no answer in %v"
 	switch {
-	case s.moved == nil || d.moved == nil:
-		return startLimit
-	case s.done || d.done:
-		waiting := s
-		if s.done {
-			waiting = d
-		}
-		if begun(waiting.moved) {
-			return finishLimit
-		}
-		return silentLimit
-	case begun(s.moved) || begun(d.moved):
-		return 0
+	case c.moved == nil || other.moved == nil:
+		limit = c.s.Site().Config().Timeout
+	case other.done && begun(c.moved):
+		limit, kind = p.limits.finish, sites.Unreachable
+		msg = "it has not finished %v after the other server did"
+	case other.done:
+		limit, msg = p.limits.silent, "it still waits for the data connection, %v after the other server was done"
+	case begun(c.moved) || begun(other.moved):
+		return 0, nil
 	}
-	return startLimit
+	return limit, &failure{role: c.role, verb: c.last(), setUp: c.moved == nil, deaf: kind == sites.Refused,
+		err: &sites.Error{Site: c.s.Site().Name(), Kind: kind, Msg: fmt.Sprintf(msg, limit)}}
 }
 
-// begun reports whether a server has answered a transfer command at all.
-func begun(x *ftp.Exchange) bool {
+// last returns the verb of the command that was sent last.
+func (c *column) last() string {
+	for _, x := range slices.Backward(c.sent) {
+		if x != nil {
+			return x.Verb
+		}
+	}
+	return ""
+}
+
+// begun reports whether a server has answered a transfer command at all, or
+// can no longer do so.
+func begun(x *ftp.Exchange) bool { return closed(x.Started()) }
+
+// answered reports whether the final reply to a command has come.
+func answered(x *ftp.Exchange) bool {
+	if !closed(x.Ended()) {
+		return false
+	}
+	_, _, err := x.Outcome()
+	return err == nil
+}
+
+func closed(signal <-chan struct{}) bool {
 	select {
-	case <-x.Started():
+	case <-signal:
 		return true
 	default:
 		return false
@@ -214,13 +183,8 @@ func (p *performance) setUp() bool {
 
 // heard takes an event: an exchange has started or ended.
 func (p *performance) heard(x *ftp.Exchange) *failure {
-	select {
-	case <-x.Ended():
-	default:
-		return nil
-	}
-	if p.over[x] {
-		return nil // its start, told late
+	if !closed(x.Ended()) || p.over[x] {
+		return nil // it has begun; or that is told late
 	}
 	p.over[x] = true
 	c := p.cols[plan.Source]
@@ -240,8 +204,12 @@ func (p *performance) heard(x *ftp.Exchange) *failure {
 	step := c.steps[row]
 	err := x.Refusal()
 	c.s.Heard(step.Verb(), err)
-	if err == nil && step.Binds != "" {
+	e, refused := err.(*sites.Error)
+	switch {
+	case err == nil && step.Binds != "":
 		err = p.bind(c, step, x)
+	case refused && e.Code != 0 && e.Kind != sites.Busy && step.Verb() == "REST":
+		err = &sites.Error{Site: e.Site, Kind: sites.Unsupported, Code: e.Code, Text: e.Text, Msg: "it cannot go on from where the file broke off"}
 	}
 	if err != nil {
 		return &failure{role: c.role, verb: x.Verb, setUp: true, err: err}
@@ -256,6 +224,10 @@ func (p *performance) bind(c *column, step plan.Step, x *ftp.Exchange) error {
 		return err
 	}
 	value, err := c.s.Address(step.Verb(), reply)
+	if sites.KindOf(err) == sites.Protocol {
+		// The server is sound, but it tells no address that could be passed on.
+		err = &sites.Error{Site: c.s.Site().Name(), Kind: sites.Refused, Err: err}
+	}
 	if err != nil {
 		return err
 	}
@@ -270,62 +242,39 @@ func (p *performance) verdict(ctx context.Context, first *failure) *failure {
 	if first.role == plan.Source {
 		other = p.cols[plan.Dest]
 	}
-	if first.setUp || other.moved == nil {
+	if first.setUp || other.moved == nil || weight(first.err) == 3 {
 		return first
 	}
+	timer := time.NewTimer(p.limits.verdict)
+	defer timer.Stop()
 	select {
 	case <-other.moved.Ended():
-	case <-time.After(verdictLimit):
+	case <-timer.C:
 		return first
 	case <-ctx.Done():
 		return first
 	}
 	err := other.moved.Refusal()
-	if err == nil || !vague(first.err) || vague(err) {
+	if err == nil || weight(err) <= weight(first.err) {
 		return first
 	}
 	return &failure{role: other.role, verb: other.moved.Verb, err: err}
 }
 
-// vague reports whether an error says no more than that the data connection
-// failed, which may be the other server's doing.
-func vague(err error) bool {
-	switch sites.KindOf(err) {
-	case sites.Unreachable, sites.Refused, sites.Busy, sites.Other:
-		return true
-	}
-	return false
-}
-
-// silent makes the failure of a server that said nothing for too long.
-func (p *performance) silent(limit time.Duration) *failure {
-	c := p.cols[plan.Dest]
-	if c.done || c.moved == nil && c.unsure == 0 {
-		c = p.cols[plan.Source]
-	}
-	f := &failure{role: c.role, setUp: c.moved == nil}
-	for _, x := range c.sent {
-		if x != nil {
-			f.verb = x.Verb
-		}
-	}
-	msg := fmt.Sprintf("no answer in %v", limit)
-	if limit == silentLimit {
-		msg = fmt.Sprintf("it still waits for the data connection, %v after the other server was done", limit)
-	}
-	f.err = &sites.Error{Site: c.s.Site().Name(), Kind: sites.Refused, Msg: msg}
-	return f
-}
-
-// giveUp brings both control connections back in step, or closes them.
-func (p *performance) giveUp() {
+// giveUp brings both control connections back in step, or closes them. A
+// server that waits for its data connection hears no ABOR either.
+func (p *performance) giveUp(f *failure) {
 	var wait sync.WaitGroup
 	for _, c := range p.cols {
 		wait.Go(func() {
-			if c.moved != nil {
+			limit := p.limits.settle
+			switch {
+			case f.deaf && c.role == f.role:
+				limit = 0
+			case c.moved != nil:
 				c.s.Abort(c.moved)
 			}
-			c.s.Settle(settleLimit)
+			c.s.Settle(limit)
 		})
 	}
 	wait.Wait()

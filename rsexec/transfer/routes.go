@@ -30,8 +30,12 @@ func (r *Routes) Refused(source, dest string, f plan.Figure) string {
 	return r.refused[route{source, dest, f.Name, f.Summary}]
 }
 
-func (r *Routes) refuse(source, dest string, f plan.Figure, why string) {
+// refuse remembers a refusal and reports whether one was known already.
+func (r *Routes) refuse(source, dest string, f plan.Figure, why string) (known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.refused[route{source, dest, f.Name, f.Summary}] = why
+	key := route{source, dest, f.Name, f.Summary}
+	_, known = r.refused[key]
+	r.refused[key] = why
+	return known
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -53,10 +54,11 @@ type Mover struct {
 	// Notice is told, in one line, each time a job steps down its ladder. It
 	// may be nil.
 	Notice func(line string)
+
+	limits *limits // nil is usual
 }
 
-// tries is how often one figure is tried for one file, as long as each try
-// brings it further.
+// tries is how often one figure is tried for one file without getting further.
 const tries = 3
 
 // Plan returns the plan of a job without performing it. It meets both sites.
@@ -71,25 +73,21 @@ func (m *Mover) Plan(ctx context.Context, j Job) (plan.Plan, error) {
 // Do performs a job and returns when the file is at its destination.
 func (m *Mover) Do(ctx context.Context, j Job) (Result, error) {
 	began := time.Now()
-	var in, out atomic.Int64
-	ctx = sites.WithTrace(ctx, &sites.Trace{Data: func(_ string, received, sent int64) {
-		in.Add(received)
-		out.Add(sent)
-	}})
 	w, err := m.prepare(ctx, j)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		// Where among its many small steps a job was stopped tells nobody anything.
+		return Result{}, sites.During(j.Verb, j.Dest, sites.Stopped(ctx))
+	case err != nil:
 		return Result{}, err
 	}
-	// Listings that prepare may have asked for are not the file's bytes.
-	in.Store(0)
-	out.Store(0)
 	if err := w.run(ctx); err != nil {
 		return Result{}, sites.During(j.Verb, j.Dest, err)
 	}
 	return Result{
 		Verb: j.Verb, Source: j.Source.String(), Destination: w.job.Dest.String(),
 		Bytes: w.bytes, Choreography: w.figure.Name, Route: w.figure.Summary,
-		BytesThroughUser: max(in.Load(), out.Load()),
+		BytesThroughUser: max(w.in.Load(), w.out.Load()),
 		Verified:         w.verified, Seconds: time.Since(began).Seconds(), Attempts: w.attempts,
 	}, nil
 }
@@ -97,6 +95,7 @@ func (m *Mover) Do(ctx context.Context, j Job) (Result, error) {
 // work is a job under way.
 type work struct {
 	*Mover
+	limits limits
 	job    Job
 	plan   plan.Plan
 	size   int64 // of the source; -1 if its site does not say
@@ -104,15 +103,20 @@ type work struct {
 	exists bool  // there is a file with the destination's name
 
 	arrived  int64 // how much of the source is at the destination already
+	touched  bool  // some of it may be
 	attempts int
 	figure   plan.Figure // the last one that was begun
 	bytes    int64       // of the source at the destination; -1 if nobody tells
 	verified string
+	in, out  atomic.Int64 // bytes of the file on this host's data connections
 }
 
 // prepare meets the sites, looks at both files and makes the plan.
 func (m *Mover) prepare(ctx context.Context, j Job) (*work, error) {
-	w := &work{Mover: m, job: j, bytes: -1}
+	w := &work{Mover: m, limits: usual(), job: j, bytes: -1}
+	if m.limits != nil {
+		w.limits = *m.limits
+	}
 	group, meeting := errgroup.WithContext(ctx)
 	var source, dest sites.Entry
 	group.Go(func() (err error) {
@@ -146,7 +150,7 @@ func (m *Mover) prepare(ctx context.Context, j Job) (*work, error) {
 			return nil, &sites.Error{Op: j.Verb, Site: j.Dest.Site, Path: w.job.Dest.Path, Kind: sites.Usage, Msg: "it is a directory"}
 		}
 	}
-	if j.Source == w.job.Dest && j.Verb == Copy {
+	if sameFile(w.job) {
 		return nil, &sites.Error{Op: j.Verb, Site: j.Source.Site, Path: j.Source.Path, Kind: sites.Usage, Msg: "source and destination are the same file"}
 	}
 	w.size = source.Size
@@ -156,15 +160,29 @@ func (m *Mover) prepare(ctx context.Context, j Job) (*work, error) {
 	return w, w.choose()
 }
 
+// sameFile reports whether a job's source is its destination: a COPY would do
+// nothing, and an APPEND would read for ever what it writes itself. Two names of
+// one site are seen through where they lead to the same address and user.
+func sameFile(j Job) bool {
+	if j.Source.Path != j.Dest.Path {
+		return false
+	}
+	from, both := j.From.(*ftp.Site)
+	to, ok := j.To.(*ftp.Site)
+	if !both || !ok {
+		return j.Source.Site == j.Dest.Site
+	}
+	a, b := from.Config(), to.Config()
+	return a.Address() == b.Address() && a.User == b.User
+}
+
 // choose makes the plan.
 func (w *work) choose() (err error) {
 	j := w.job
 	r := plan.Request{Verb: j.Verb, Put: "APPE", Route: j.Route, Choreography: j.Choreography,
-		Source: plan.End{Site: planSite(j.From), Path: j.Source.Path},
-		Dest:   plan.End{Site: planSite(j.To), Path: j.Dest.Path},
-		Refused: func(f plan.Figure) string {
-			return w.Routes.Refused(j.Source.Site, j.Dest.Site, f)
-		},
+		Source:  plan.End{Site: planSite(j.From), Path: j.Source.Path},
+		Dest:    plan.End{Site: planSite(j.To), Path: j.Dest.Path},
+		Refused: w.refused,
 	}
 	if j.Verb == Copy {
 		r.Put, r.Final = "STOR", j.Dest.Path
@@ -173,6 +191,11 @@ func (w *work) choose() (err error) {
 	}
 	w.plan, err = plan.Make(r)
 	return err
+}
+
+// refused returns why a figure is known not to work between the two sites.
+func (w *work) refused(f plan.Figure) string {
+	return w.Routes.Refused(w.job.Source.Site, w.job.Dest.Site, f)
 }
 
 // planSite tells the plan what it must know of a site.
@@ -191,7 +214,7 @@ func planSite(s sites.Site) plan.Site {
 func temporary(p sites.Pathname) string {
 	base := p.Base()
 	if len(base) > 200 { // names of more than 255 bytes are refused nearly everywhere
-		base = base[:200]
+		base = strings.ToValidUTF8(base[:200], "") // a letter may be cut in two
 	}
 	name := fmt.Sprintf(".rsexec.%s.%s", base, strings.ToLower(rand.Text()[:8]))
 	return strings.TrimSuffix(p.Path, p.Base()) + name
@@ -199,15 +222,19 @@ func temporary(p sites.Pathname) string {
 
 // run climbs the ladder until the file has arrived, checks it and gives it its
 // name.
-func (w *work) run(ctx context.Context) (err error) {
-	for i, f := range w.plan.Ladder {
-		if err = w.climb(ctx, f); err == nil {
+func (w *work) run(ctx context.Context) error {
+	ladder := w.plan.Ladder
+	for {
+		err := w.climb(ctx, ladder[0])
+		if err == nil {
 			break
 		}
-		if !another(err) || ctx.Err() != nil || i+1 == len(w.plan.Ladder) {
+		// Other jobs may have met refusals meanwhile.
+		ladder = slices.DeleteFunc(slices.Clone(ladder[1:]), func(f plan.Figure) bool { return w.refused(f) != "" })
+		if !another(err) || ctx.Err() != nil || len(ladder) == 0 {
 			return w.leave(ctx, err)
 		}
-		w.note(err, w.plan.Ladder[i+1])
+		w.note(err, ladder[0])
 	}
 	if err := w.verify(ctx); err != nil {
 		return w.leave(ctx, err)
@@ -220,56 +247,55 @@ func (w *work) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// another reports whether another figure may succeed where err came up.
-func another(err error) bool {
-	var f *failure
-	if !errors.As(err, &f) {
-		return false
-	}
-	switch sites.KindOf(err) {
-	case sites.Refused, sites.Unsupported, sites.Unreachable, sites.Protocol:
-		return true
-	}
-	return false
-}
-
 // note tells the person, in one line, what was refused and what comes next.
 func (w *work) note(err error, next plan.Figure) {
-	if w.Notice == nil {
-		return
-	}
 	var f *failure
 	errors.As(err, &f) // another holds that it is one
+	if w.Notice == nil || f.known {
+		return
+	}
 	err = sites.During(f.verb, sites.Pathname{}, f.err)
 	w.Notice(fmt.Sprintf("%s %s: %s (%s) does not work: %v; going on with %s (%s)", w.job.Verb, w.job.Dest,
 		w.figure.Name, w.figure.Summary, err, next.Name, next.Summary))
 }
 
-// climb tries one figure, again as long as connections break and the account
-// of what arrived allows it.
+// climb tries one figure, again as long as the account of what arrived allows
+// it and the error says that it may help.
 func (w *work) climb(ctx context.Context, f plan.Figure) error {
+	pause := w.limits.pause
 	for try := 1; ; try++ {
 		w.attempts++
 		w.figure = f
 		err := w.carry(ctx, f)
 		var broken *failure
-		if err == nil || ctx.Err() != nil || !errors.As(err, &broken) {
+		if err == nil || errors.As(err, &broken) && !broken.nothing {
+			w.touched = true
+		}
+		if broken == nil || ctx.Err() != nil {
 			return err
 		}
 		if broken.refusal() && !f.ThroughUser() {
-			w.Routes.refuse(w.job.Source.Site, w.job.Dest.Site, f, err.Error())
+			broken.known = w.Routes.refuse(w.job.Source.Site, w.job.Dest.Site, f, err.Error())
 		}
-		if broken.nothing {
+		if !broken.nothing {
+			before := w.arrived
+			complete, lost := w.account(ctx, broken)
+			if lost != nil || complete {
+				return lost
+			}
+			if w.arrived > before {
+				try, pause = 0, w.limits.pause
+			}
+		}
+		kind := sites.KindOf(err)
+		if again := kind == sites.Busy || kind == sites.Unreachable && !broken.setUp; !again || try == tries {
 			return err
 		}
-		complete, lost := w.account(ctx, err)
-		switch {
-		case lost != nil:
-			return lost
-		case complete:
-			return nil
-		case try == tries || sites.KindOf(err) != sites.Unreachable:
-			return err
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return sites.Stopped(ctx)
 		}
+		pause *= 2
 	}
 }
