@@ -13,6 +13,7 @@ import (
 // slots they are for. A list never spreads over two slots.
 type assembly struct {
 	st     *Statement
+	action *Action  // that the first operand names, or nil
 	from   int      // the first slot that is not settled
 	guided bool     // its guide words were given
 	lists  [][]Word // what was typed since
@@ -24,36 +25,29 @@ func newAssembly(v *Verb, pos Position) *assembly {
 
 // An expectation is what can come at a place in a statement.
 type expectation struct {
-	slots  []*Slot // those that a word here may be for
-	guides []int   // the slots whose guide words may be given here
+	slots []*Slot // those that a word here may be for
+	guide int     // the slot whose guide words may be given here, or -1
 }
+
+// slots returns the slots in force.
+func (a *assembly) slots() []Slot { return a.st.Verb.slotsFor(a.action) }
 
 // expect returns what can come now.
 func (a *assembly) expect() expectation {
-	slots := a.st.Verb.Slots
+	slots := a.slots()
 	k, n := a.from, len(a.lists)
 	for n > 0 && k < len(slots) && !slots[k].Many {
 		k, n = k+1, n-1
 	}
-	var e expectation
-	if k == len(slots) {
-		return e
-	}
-	if n > 0 { // in the middle of many
+	e := expectation{guide: -1}
+	if n > 0 && k < len(slots) { // in the middle of many
 		e.slots = append(e.slots, &slots[k])
 		k++
-	} else if a.guided && k == a.from {
-		e.slots = append(e.slots, &slots[k])
-		if !slots[k].Optional {
-			return e
-		}
-		k++
 	}
-	for ; k < len(slots); k++ {
+	if k < len(slots) {
 		e.slots = append(e.slots, &slots[k])
-		e.guides = append(e.guides, k)
-		if !slots[k].Optional {
-			break
+		if !a.guided || k > a.from {
+			e.guide = k
 		}
 	}
 	return e
@@ -67,12 +61,12 @@ func (a *assembly) expected() string {
 	case len(e.slots) == 0:
 		return end
 	case a.guided && len(a.lists) == 0:
-		return e.slots[0].Kind.noun() + " after " + a.st.Verb.Slots[a.from].guide()
-	case len(e.guides) == 0:
-		return e.slots[0].Kind.noun() + " or " + end
+		return alternatives(e.slots[0].nouns()) + " after " + e.slots[0].guide()
+	case e.guide < 0:
+		return alternatives(append(e.slots[0].nouns(), end))
 	}
-	s := &a.st.Verb.Slots[e.guides[0]]
-	return s.guide() + " or " + s.Kind.noun()
+	s := &a.slots()[e.guide]
+	return alternatives(append([]string{s.guide()}, s.nouns()...))
 }
 
 // expectsCommand reports whether a word that comes now is the verb of another
@@ -82,27 +76,57 @@ func (a *assembly) expectsCommand() bool {
 	return len(e.slots) > 0 && e.slots[0].Kind == Command
 }
 
-func (a *assembly) addGuide(t *token) *fault {
-	for _, k := range a.expect().guides {
-		for _, g := range a.st.Verb.Slots[k].Guides {
-			if g != t.text {
-				continue
-			}
-			if f := a.settle(k); f != nil {
-				return f
-			}
-			a.guided = true
-			return nil
-		}
+func (a *assembly) addGuide(guide string, pos Position) *fault {
+	k := a.expect().guide
+	if k < 0 || !slices.Contains(a.slots()[k].Guides, guide) {
+		return faultf(pos, "expected %s, not (%s)", a.expected(), guide)
 	}
-	return faultf(t.pos, "expected %s, not (%s)", a.expected(), t.text)
+	if f := a.settle(k); f != nil {
+		return f
+	}
+	a.guided = true
+	return nil
 }
 
-func (a *assembly) addList(list []Word) *fault {
-	if len(a.expect().slots) == 0 {
-		return faultf(list[0].Pos, "too many operands; expected %s", a.st.Verb.Form())
+// bareTo is the guide word that is understood without parentheses, before an
+// operand: COPY a, b TO c. A file of that name is quoted there.
+const bareTo = "TO"
+
+// isBareTo reports whether list, before another, is guide words.
+func (a *assembly) isBareTo(list []Word) bool {
+	if len(list) > 1 || !list[0].Bare() || !strings.EqualFold(list[0].Value(), bareTo) {
+		return false
+	}
+	k := a.expect().guide
+	return k >= 0 && strings.HasPrefix(a.slots()[k].Guides[0]+" ", bareTo+" ")
+}
+
+// addList adds what stands without parentheses. Whether another list follows, or
+// could, decides what a bare TO is.
+func (a *assembly) addList(list []Word, another bool) *fault {
+	e := a.expect()
+	switch {
+	case another && a.isBareTo(list):
+		return a.addGuide(a.slots()[e.guide].Guides[0], list[0].Pos)
+	case len(e.slots) == 0:
+		return faultf(list[0].Pos, "too many operands; expected %s", a.st.Verb.form(a.action))
+	case e.slots[0].Kind == ActionName: // it says which slots follow
+		if f := a.act(e.slots[0], &list[0]); f != nil {
+			return f
+		}
 	}
 	a.lists = append(a.lists, list)
+	return nil
+}
+
+// act finds the action that w names, and spells its name in full.
+func (a *assembly) act(s *Slot, w *Word) *fault {
+	action, err := s.findAction(w.Value())
+	if err != nil {
+		return &fault{pos: w.Pos, msg: err.Error()}
+	}
+	a.action = action
+	w.Parts = []Part{{Text: action.Name}}
 	return nil
 }
 
@@ -146,11 +170,12 @@ func (a *assembly) unknownOption(w Word, name string) *fault {
 // finish settles all slots and returns the statement. Its text ends at end.
 func (a *assembly) finish(end Position) (*Statement, *fault) {
 	missing := a.expected()
-	if f := a.settle(len(a.st.Verb.Slots)); f != nil {
+	slots := a.slots()
+	if f := a.settle(len(slots)); f != nil {
 		return nil, f
 	}
-	for i := range a.st.Operands {
-		if s := &a.st.Verb.Slots[i]; len(a.st.Operands[i]) == 0 && !s.Optional {
+	for i := range slots {
+		if len(a.st.Operands[i]) == 0 && !slots[i].Optional {
 			return nil, faultf(end, "expected %s", missing)
 		}
 	}
@@ -160,7 +185,7 @@ func (a *assembly) finish(end Position) (*Statement, *fault) {
 // settle gives the lists to the slots before slot to. A slot for many takes all
 // that the required slots behind it can spare.
 func (a *assembly) settle(to int) *fault {
-	slots := a.st.Verb.Slots
+	slots := a.slots()
 	for k := a.from; k < to && len(a.lists) > 0; k++ {
 		needed := 0
 		for _, s := range slots[k+1 : to] {
@@ -171,9 +196,6 @@ func (a *assembly) settle(to int) *fault {
 		take := 1
 		if slots[k].Many {
 			take = max(1, len(a.lists)-needed)
-		}
-		if slots[k].Optional {
-			take = max(0, min(take, len(a.lists)-needed))
 		}
 		for _, list := range a.lists[:take] {
 			if f := checkList(&slots[k], list); f != nil {
@@ -189,8 +211,8 @@ func (a *assembly) settle(to int) *fault {
 
 // checkList looks at a list of words that is for the slot s.
 func checkList(s *Slot, list []Word) *fault {
-	if len(list) > 1 && !s.Many {
-		return faultf(list[1].Pos, "expected %s after %s, not a list", s.Kind.noun(), s.guide())
+	if len(list) > 1 && !s.takesLists() {
+		return faultf(list[1].Pos, "expected %s after %s, not a list", alternatives(s.nouns()), s.guide())
 	}
 	if s.Kind == VerbName {
 		for _, w := range list {

@@ -103,9 +103,13 @@ func (c *Completion) continueFrom(p place, last token) {
 	}
 	for _, s := range e.slots {
 		switch {
-		case p.afterComma && !s.Many:
+		case p.afterComma && !s.takesLists():
 		case s.Kind == VerbName || s.Kind == Command:
 			c.addVerbs(s.Kind)
+		case s.Kind == ActionName:
+			for _, a := range s.Actions {
+				c.add(s.Kind, Candidate{s.Kind, a.Name, a.Help})
+			}
 		default:
 			c.add(s.Kind)
 		}
@@ -129,17 +133,15 @@ func (c *Completion) addVerbs(k Kind) {
 }
 
 func (c *Completion) addGuides(p place, e expectation) {
-	if p.afterComma {
+	if p.afterComma || e.guide < 0 {
 		return
 	}
-	for _, k := range e.guides {
-		s := &p.assembly.st.Verb.Slots[k]
-		help := "before the " + s.Kind.String()
-		for i, g := range s.Guides {
-			// The other guide words are accepted, but only who begins to type one is told.
-			if i == 0 || c.Value != "" && !hasPrefixFold(s.guide(), c.Value) {
-				c.add(GuideWords, Candidate{GuideWords, "(" + g + ")", help})
-			}
+	s := &p.assembly.slots()[e.guide]
+	help := "before the " + s.Kind.String()
+	for i, g := range s.Guides {
+		// The other guide words are accepted, but only who begins to type one is told.
+		if i == 0 || c.Value != "" && !hasPrefixFold(s.guide(), c.Value) {
+			c.add(GuideWords, Candidate{GuideWords, "(" + g + ")", help})
 		}
 	}
 }
@@ -233,7 +235,7 @@ func follow(tokens []token) (p place, ok bool) {
 		case t.kind == optionToken && p.assembly != nil:
 			f = p.assembly.addOption(t.word)
 		case t.kind == guideToken && p.assembly != nil:
-			f = p.assembly.addGuide(t)
+			f = p.assembly.addGuide(t.text, t.pos)
 		case t.kind != wordToken:
 			return p, false
 		case p.assembly == nil || p.assembly.expectsCommand():
@@ -252,11 +254,22 @@ func follow(tokens []token) (p place, ok bool) {
 				p.afterComma = true
 				return p, true
 			}
-			f = p.assembly.addList(list)
+			f = p.assembly.addList(list, listCanFollow(tokens[i+1:]))
 		}
 		if f != nil {
 			return p, false
 		}
 	}
 	return p, true
+}
+
+// listCanFollow reports whether a list is next in tokens, options aside, or could
+// be where they end.
+func listCanFollow(tokens []token) bool {
+	for i := range tokens {
+		if k := tokens[i].kind; k != optionToken && k != endOfOptionsToken {
+			return k == wordToken
+		}
+	}
+	return true
 }

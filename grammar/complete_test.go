@@ -10,18 +10,46 @@ func TestComplete(t *testing.T) {
 	const options = " --route= --choreography="
 	tests := []struct{ line, want string }{ // | is the cursor
 		// Verbs.
-		{"|", "verb: APPEND COPY RENAME DELETE TYPE DIRECTORY WHERE EXPLAIN TRACE SITES HELP QUIT"},
-		{"d|", "d verb: DELETE DIRECTORY"},
-		{"  co|PY a", "co verb: COPY"},
-		{"c|", "c verb: COPY cat"},
+		{"|", "verb: APPEND COPY RENAME DELETE TYPE DIRECTORY FIND CREATE REMOVE COMPARE CONNECT PWD DEFINE UNDEFINE WHERE EXPLAIN TRACE SITE SITES HELP QUIT"},
+		{"d|", "d verb: DELETE DIRECTORY DEFINE"},
+		{"  cop|PY a", "cop verb: COPY"},
+		{"c|", "c verb: COPY cat CREATE COMPARE CONNECT"},
 		{"l|", "l verb: ls"},
 		{"xyz|", "xyz verb:"},
 		{"ls a ; ty|", "ty verb: TYPE"},
-		{"ls a ;|", "verb: APPEND COPY RENAME DELETE TYPE DIRECTORY WHERE EXPLAIN TRACE SITES HELP QUIT"},
-		{"explain |", "EXPLAIN guide words,statement: (COMMAND) APPEND COPY RENAME DELETE TYPE DIRECTORY WHERE EXPLAIN TRACE SITES HELP QUIT"},
-		{"explain de|", "EXPLAIN de statement: DELETE"},
+		{"ls a ;|", "verb: APPEND COPY RENAME DELETE TYPE DIRECTORY FIND CREATE REMOVE COMPARE CONNECT PWD DEFINE UNDEFINE WHERE EXPLAIN TRACE SITE SITES HELP QUIT"},
+		{"explain |", "EXPLAIN guide words,statement: (COMMAND) APPEND COPY RENAME DELETE TYPE DIRECTORY FIND CREATE REMOVE COMPARE CONNECT PWD DEFINE UNDEFINE WHERE EXPLAIN TRACE SITE SITES HELP QUIT"},
+		{"explain de|", "EXPLAIN de statement: DELETE DEFINE"},
 		{"help ty|", "HELP ty verb: TYPE"},
 		{"help type |", "HELP :"},
+		{"mk|", "mk verb: mkdir"},
+		{"site|", "site verb: SITE SITES"},
+
+		// Actions.
+		{"site |", "SITE guide words,action: (ACTION) ADD REMOVE SHOW TEST"},
+		{"site (action) |", "SITE action: ADD REMOVE SHOW TEST"},
+		{"site s|", "SITE s action: SHOW"},
+		{"site x|", "SITE x action:"},
+		{"site foo |", ":"},
+		{"site show |", "SITE guide words,name of a site: (NAME)"},
+		{"site show X |", "SITE :"},
+		{"site a X |", "SITE guide words,URL of a site: (URL)"},
+		{"site add X (URL) |", "SITE URL of a site:"},
+		{"site add X u |", "SITE :"},
+		{"site add,|", "SITE :"},
+
+		// A bare TO.
+		{"copy a TO |", "COPY destination pathname,option:" + options},
+		{"copy a, b to c|", "COPY c destination pathname:"},
+		{"copy a to b,|", "COPY destination pathname:"},
+		{"copy a to b |", "COPY option:" + options},
+		{"copy a to|", "COPY to source pathname,destination pathname:"},
+		{"copy a TO --route=auto |", "COPY destination pathname,option: --choreography="},
+		{"copy a TO (to file) |", "COPY destination pathname,option:" + options},
+		{"copy a \"TO\" |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
+		{"copy TO |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
+		{"connect to |", "CONNECT source pathname:"},
+		{"rename a,b to |", ":"},
 
 		// Operands and guide words.
 		{"copy |", "COPY guide words,source pathname,option: (FILE)" + options},
@@ -33,6 +61,17 @@ func TestComplete(t *testing.T) {
 		{"copy a |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
 		{"copy a b|", "COPY b source pathname,destination pathname:"},
 		{"copy a,|", "COPY source pathname:"},
+		{"copy a b,|", "COPY source pathname,destination pathname:"},
+		{"append a b,|", "APPEND source pathname:"},
+		{"copy {a,b|", "COPY b source pathname:"},
+		{"copy {a,b}|", "COPY {a,b} source pathname:"},
+		{"define |", "DEFINE guide words,logical name: (LOGICAL NAME)"},
+		{"define X: |", "DEFINE guide words,source pathname: (AS)"},
+		{"define X: a |", "DEFINE source pathname:"},
+		{"undefine |", "UNDEFINE guide words,logical name: (LOGICAL NAME)"},
+		{"find a --type=|", "FIND value of an option: file dir link"},
+		{"rm a --|", "DELETE -- option: --all"},
+		{"rm a --all |", "DELETE pathname:"},
 		{"copy a, b|", "COPY b source pathname:"},
 		{"copy a, b |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
 		{"copy a (to file) |", "COPY destination pathname,option:" + options},
@@ -40,11 +79,11 @@ func TestComplete(t *testing.T) {
 		{"copy a (|", "COPY ( guide words: (TO FILE)"},
 		{"copy a (to f|", "COPY (TO F guide words: (TO FILE)"},
 		{"copy (file l|", "COPY (FILE L guide words: (FILE LIST)"},
-		{"rename a |", "RENAME guide words,destination pathname: (TO BE)"},
+		{"rename a |", "RENAME guide words,destination pathname,option: (TO BE) --all"},
 		{"rename a,|", "RENAME :"},
-		{"rename a b |", "RENAME :"},
-		{"ls |", "DIRECTORY guide words,source pathname: (OF FILES)"},
-		{"ls a |", "DIRECTORY source pathname:"},
+		{"rename a b |", "RENAME option: --all"},
+		{"ls |", "DIRECTORY guide words,source pathname,option: (OF FILES) --images"},
+		{"ls a |", "DIRECTORY source pathname,option: --images"},
 		{"explain copy a |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
 		{"ls A.TXT;|", "DIRECTORY A.TXT; source pathname:"},
 
@@ -100,8 +139,8 @@ func TestComplete(t *testing.T) {
 }
 
 // TestCompleteLeads checks that whatever the table offers can be typed: each
-// statement that takes the first candidate again and again, and a name where a
-// pathname is expected, parses in the end.
+// statement that takes the first candidate again and again, and a name where the
+// table has no candidates, parses in the end.
 func TestCompleteLeads(t *testing.T) {
 	for _, v := range Verbs() {
 		line := v.Name + " "
@@ -110,10 +149,12 @@ func TestCompleteLeads(t *testing.T) {
 			switch {
 			case len(c.Candidates) > 0 && c.Candidates[0].Kind == GuideWords:
 				line += c.Candidates[0].Text + " "
-			case len(c.Expect) > 0 && c.Expect[0].IsPathname() && !strings.HasSuffix(line, "x "):
-				line += "x "
 			case c.Expects(VerbName) || c.Expects(Command):
 				line += "SITES "
+			case c.Expects(ActionName):
+				line += c.Candidates[0].Text + " "
+			case len(c.Expect) > 0 && c.Expect[0] < GuideWords && !strings.HasSuffix(line, "x "):
+				line += "x "
 			}
 		}
 		if _, err := Parse("", line); err != nil {

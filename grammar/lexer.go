@@ -114,6 +114,9 @@ type scanner struct {
 	text []byte // the line, with line ends as they are in the script
 	i    int    // the next byte of text
 
+	looked int   // up to where braces were looked for in text
+	lone   []int // those from i to looked that are open and never closed
+
 	base         int      // the offset of text in the script
 	mark         Position // a position not behind i
 	optionsEnded bool     // a bare -- was seen in this statement
@@ -162,7 +165,7 @@ func (s *scanner) readLine() bool {
 // nextLine replaces text by the next line.
 func (s *scanner) nextLine() bool {
 	s.base = s.position(len(s.text)).Offset
-	s.text, s.i = s.text[:0], 0
+	s.text, s.i, s.looked = s.text[:0], 0, 0
 	if !s.readLine() {
 		return false
 	}
@@ -315,14 +318,24 @@ func guideName(text string) string {
 }
 
 // word reads a word or an option, to the next blank. A comma ends a word, but is
-// part of an option.
+// part of an option, and of a pattern's alternatives: {a,b}.
 func (s *scanner) word() token {
 	start, pos := s.i, s.position(s.i)
 	var b partBuilder
+	braces := 0 // how many are open and will be closed
 	read := func() Word { return Word{Raw: string(s.text[start:s.i]), Parts: b.all(), Pos: pos} }
-	for !s.isBlank(s.i) && (s.text[s.i] != ',' || !s.optionsEnded && b.looksLikeOption()) {
+	for !s.isBlank(s.i) && (s.text[s.i] != ',' || braces > 0 || !s.optionsEnded && b.looksLikeOption()) {
 		from := s.i
 		switch s.text[s.i] {
+		case '{', '}':
+			switch {
+			case s.text[from] == '}':
+				braces = max(0, braces-1)
+			case s.isClosed(from):
+				braces++
+			}
+			s.i++
+			b.add(s.text[from:s.i], false)
 		case 0:
 			return s.bad(read(), s.position(from), faultNUL, false)
 		case '\'', '"':
@@ -348,13 +361,50 @@ func (s *scanner) word() token {
 			s.i += 1 + n
 			b.add(s.text[from+1:s.i], true)
 		default:
-			for s.i++; !s.isBlank(s.i) && strings.IndexByte("\x00'\"\\,", s.text[s.i]) < 0; {
+			for s.i++; !s.isBlank(s.i) && strings.IndexByte("\x00'\"\\,{}", s.text[s.i]) < 0; {
 				s.i++
 			}
 			b.add(s.text[from:s.i], false)
 		}
 	}
 	return s.classify(read(), b.looksLikeOption())
+}
+
+// isClosed reports whether the brace at text[i] is closed before the next blank.
+// It may only go forward.
+func (s *scanner) isClosed(i int) bool {
+	if i >= s.looked {
+		s.lookForBraces(i)
+	}
+	for len(s.lone) > 0 && s.lone[0] < i {
+		s.lone = s.lone[1:]
+	}
+	return len(s.lone) == 0 || s.lone[0] != i
+}
+
+// lookForBraces pairs the braces from text[i] to the next blank that is not
+// quoted. It does not look at the lines that continue this one.
+func (s *scanner) lookForBraces(i int) {
+	s.lone = nil
+	quote := byte(0) // the one that is open
+	for ; i < len(s.text) && s.lineEndAt(i) == 0 && (quote != 0 || !s.isBlank(i)); i++ {
+		switch c := s.text[i]; {
+		case c == '\\' && quote != '\'':
+			if s.lineEndAt(i+1) == 0 {
+				i++
+			}
+		case c == quote:
+			quote = 0
+		case quote != 0:
+		case c == '\'' || c == '"':
+			quote = c
+		case c == '{':
+			s.lone = append(s.lone, i)
+		case c == '}' && len(s.lone) > 0:
+			s.lone = s.lone[:len(s.lone)-1]
+		}
+	}
+	s.looked = i
 }
 
 // classify makes a token of the word that ends at i. Behind a bare -- what looks

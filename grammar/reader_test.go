@@ -133,7 +133,7 @@ func TestReaderTime(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	const bound = 15 * time.Second
-	for _, piece := range []string{"a ", `\a`, "a\\\n", "''b", ",a", "(a)", "--a ", "; "} {
+	for _, piece := range []string{"a ", `\a`, "a\\\n", "''b", ",a", "(a)", "--a ", "; ", "{", "{,b", "{a,b}", "TO "} {
 		start := time.Now()
 		_, err := Parse("", "ls x"+strings.Repeat(piece, (MaxLine-10)/len(piece)))
 		if _, ok := err.(*SyntaxError); err != nil && !ok {

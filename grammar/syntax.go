@@ -84,7 +84,7 @@ func build(tokens []token, verb Word, items []*syntaxItem, end Position) (*State
 		case item.Bad != nil:
 			f = tokens[*item.Bad].fault()
 		case item.Guide != nil:
-			f = a.addGuide(&tokens[*item.Guide])
+			f = a.addGuide(tokens[*item.Guide].text, tokens[*item.Guide].pos)
 		case item.Option != nil:
 			f = a.addOption(tokens[*item.Option].word)
 		case item.Ended:
@@ -102,11 +102,21 @@ func build(tokens []token, verb Word, items []*syntaxItem, end Position) (*State
 				}
 				return a.st, nil
 			}
-			f = a.addList(list)
+			f = a.addList(list, listFollows(items[i+1:]))
 		}
 		if f != nil {
 			return nil, f
 		}
 	}
 	return a.finish(end)
+}
+
+// listFollows reports whether a list is next in items, options aside.
+func listFollows(items []*syntaxItem) bool {
+	for _, item := range items {
+		if item.Option == nil && !item.Ended {
+			return item.List != nil
+		}
+	}
+	return false
 }

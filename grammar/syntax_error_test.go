@@ -5,9 +5,9 @@ import "testing"
 func TestSnippet(t *testing.T) {
 	tests := []struct{ text, error, snippet string }{
 		{"COPY (TO FILE) a", "f.rsx:1:6: expected (FILE) or a pathname, not (TO FILE)", "COPY (TO FILE) a\n     ^"},
-		{"ls\n\tTYPE\ta b\r\n", "f.rsx:2:9: too many operands; expected TYPE (FILE) source", "\tTYPE\ta b\n\t    \t  ^"},
-		{"TYPE 日本e\u0301😀 b", "f.rsx:1:12: too many operands; expected TYPE (FILE) source", "TYPE 日本e\u0301😀 b\n             ^"},
-		{"TYPE \x1b[2J\xff b", "f.rsx:1:12: too many operands; expected TYPE (FILE) source", "TYPE \ufffd[2J\ufffd b\n           ^"},
+		{"ls\n\tWHERE\ta b\r\n", "f.rsx:2:10: too many operands; expected WHERE (IS FILE) pathname", "\tWHERE\ta b\n\t     \t  ^"},
+		{"WHERE 日本e\u0301😀 b", "f.rsx:1:13: too many operands; expected WHERE (IS FILE) pathname", "WHERE 日本e\u0301😀 b\n              ^"},
+		{"WHERE \x1b[2J\xff b", "f.rsx:1:13: too many operands; expected WHERE (IS FILE) pathname", "WHERE \ufffd[2J\ufffd b\n            ^"},
 		{"COPY a", "f.rsx:1:7: expected (TO FILE) or a pathname", "COPY a\n      ^"},
 		{"COPY a \\\n  b c 'd", "f.rsx:2:7: open quote", "  b c 'd\n      ^"},
 	}

@@ -22,8 +22,18 @@ type Verb struct {
 type Slot struct {
 	Guides   []string // the guide words, and then others that are accepted in their place
 	Kind     Kind
-	Many     bool // a list, separated by commas or blanks
-	Optional bool
+	Actions  []Action // of a slot of kind ActionName, which is the first: the names there are
+	Many     bool     // any number of words, separated by commas or blanks
+	Listed   bool     // one word, or several separated by commas
+	Optional bool     // may be left out, with the slots behind it
+}
+
+// An Action is one of the things that a verb can do, where its first operand says
+// which. A prefix of one action's name only is enough; the statement has it in full.
+type Action struct {
+	Name  string // in capitals
+	Slots int    // how many slots behind the first it has operands for
+	Help  string // one line
 }
 
 // An Option is a setting that a verb accepts.
@@ -50,6 +60,10 @@ const (
 	Pathname                    // a pathname that may be either
 	VerbName                    // the name of a verb
 	Command                     // a whole statement
+	LogicalName                 // a logical name, with or without its colon
+	SiteName                    // the name of a site
+	ActionName                  // the name of an action of the verb
+	URL                         // the URL of a site
 	GuideWords                  // guide words in parentheses
 	OptionName                  // an option, with its dashes
 	OptionValue                 // what follows the equals sign of an option
@@ -63,6 +77,10 @@ var kindTexts = [...]struct{ placeholder, noun, full string }{
 	Pathname:    {"pathname", "a pathname", "pathname"},
 	VerbName:    {"verb", "a verb", "verb"},
 	Command:     {"statement", "a statement", "statement"},
+	LogicalName: {"name", "a logical name", "logical name"},
+	SiteName:    {"site", "the name of a site", "name of a site"},
+	ActionName:  {"action", "an action", "action"},
+	URL:         {"url", "a URL", "URL of a site"},
 	GuideWords:  {"(guide words)", "guide words", "guide words"},
 	OptionName:  {"--option", "an option", "option"},
 	OptionValue: {"value", "a value", "value of an option"},
@@ -79,27 +97,102 @@ func (k Kind) String() string {
 // IsPathname reports whether k is one of the kinds of pathnames.
 func (k Kind) IsPathname() bool { return k == Source || k == Destination || k == Pathname }
 
-func (k Kind) noun() string { return kindTexts[k].noun }
-
 // guide returns the slot's guide words as they are written, with parentheses.
 func (s *Slot) guide() string { return "(" + s.Guides[0] + ")" }
 
+// takesLists reports whether words separated by commas can be for s.
+func (s *Slot) takesLists() bool { return s.Many || s.Listed }
+
+// nouns returns what a syntax error calls that which s takes.
+func (s *Slot) nouns() []string {
+	if s.Kind == ActionName {
+		return s.actionNames()
+	}
+	return []string{kindTexts[s.Kind].noun}
+}
+
+// placeholder returns what stands for the operands of s in a usage line.
+func (s *Slot) placeholder() string {
+	switch {
+	case s.Kind == ActionName:
+		return strings.Join(s.actionNames(), "|")
+	case s.takesLists():
+		return kindTexts[s.Kind].placeholder + ",..."
+	}
+	return kindTexts[s.Kind].placeholder
+}
+
+func (s *Slot) actionNames() []string {
+	list := make([]string, len(s.Actions))
+	for i := range s.Actions {
+		list[i] = s.Actions[i].Name
+	}
+	return list
+}
+
+// findAction returns the action that a person means by name: the name exactly, or
+// else a prefix of one action's name only. Case does not matter.
+func (s *Slot) findAction(name string) (*Action, error) {
+	var prefixed []string
+	found := -1
+	for i := range s.Actions {
+		switch {
+		case strings.EqualFold(s.Actions[i].Name, name):
+			return &s.Actions[i], nil
+		case name != "" && hasPrefixFold(s.Actions[i].Name, name):
+			found = i
+			prefixed = append(prefixed, s.Actions[i].Name)
+		}
+	}
+	switch len(prefixed) {
+	case 0:
+		return nil, fmt.Errorf("expected %s, not %s", alternatives(s.actionNames()), Quote(name))
+	case 1:
+		return &s.Actions[found], nil
+	}
+	return nil, fmt.Errorf("ambiguous action %s: %s", Quote(name), alternatives(prefixed))
+}
+
+// slotsFor returns the slots that are in force for an action, and all of them
+// while there is none.
+func (v *Verb) slotsFor(a *Action) []Slot {
+	if a == nil {
+		return v.Slots
+	}
+	return v.Slots[:1+a.Slots]
+}
+
 // Form returns the verb with its guide words and operands, in the notation of
 // Usage but without options.
-func (v *Verb) Form() string {
+func (v *Verb) Form() string { return v.form(nil) }
+
+// form is Form for one action of the verb.
+func (v *Verb) form(a *Action) string {
+	slots := v.slotsFor(a)
+	always := len(slots) // so many are in force for every action
+	if a == nil && len(slots) > 0 {
+		for _, other := range slots[0].Actions {
+			always = min(always, 1+other.Slots)
+		}
+	}
 	var b strings.Builder
 	b.WriteString(v.Name)
-	for i := range v.Slots {
-		s := &v.Slots[i]
-		text := s.guide() + " " + kindTexts[s.Kind].placeholder
-		if s.Many {
-			text += ",..."
+	open := 0
+	for i := range slots {
+		s := &slots[i]
+		b.WriteByte(' ')
+		if s.Optional || i >= always {
+			b.WriteByte('[')
+			open++
 		}
-		if s.Optional {
-			text = "[" + text + "]"
+		b.WriteString(s.guide() + " ")
+		if a != nil && s.Kind == ActionName {
+			b.WriteString(a.Name)
+		} else {
+			b.WriteString(s.placeholder())
 		}
-		b.WriteString(" " + text)
 	}
+	b.WriteString(strings.Repeat("]", open))
 	return b.String()
 }
 

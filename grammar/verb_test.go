@@ -35,8 +35,8 @@ func TestTable(t *testing.T) {
 		many := 0
 		for i := range v.Slots {
 			s := &v.Slots[i]
-			if len(s.Guides) == 0 || s.Kind < Source || s.Kind > Command {
-				t.Errorf("%s: slot %d has no guide words or no kind", v.Name, i)
+			if len(s.Guides) == 0 || s.Kind < Source || s.Kind >= GuideWords {
+				t.Errorf("%s: slot %d has no guide words or no kind of operands", v.Name, i)
 			}
 			for _, g := range s.Guides {
 				if g != guideName(g) {
@@ -48,6 +48,20 @@ func TestTable(t *testing.T) {
 			}
 			if s.Many {
 				many++
+			}
+			if s.Many && s.Listed {
+				t.Errorf("%s: slot %d is both for many and for a list", v.Name, i)
+			}
+			if i > 0 && !s.Optional && v.Slots[i-1].Optional {
+				t.Errorf("%s: slot %d is needed and follows one that is not", v.Name, i)
+			}
+			if (s.Kind == ActionName) != (len(s.Actions) > 0) || len(s.Actions) > 0 && (i > 0 || s.Optional || s.takesLists()) {
+				t.Errorf("%s: slot %d cannot have actions, or has none", v.Name, i)
+			}
+			for _, a := range s.Actions {
+				if a.Name == "" || a.Name != strings.ToUpper(a.Name) || a.Help == "" || a.Slots < 0 || a.Slots >= len(v.Slots) {
+					t.Errorf("%s: action %+v", v.Name, a)
+				}
 			}
 		}
 		if many > 1 {
@@ -70,8 +84,15 @@ func TestTable(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for name, want := range map[string]string{
 		"APPEND":    "APPEND (FILE) source,... (TO FILE) destination [--route=direct|relay|auto] [--choreography=NAME]",
-		"RENAME":    "RENAME (EXISTING FILE) source (TO BE) destination",
-		"DIRECTORY": "DIRECTORY [(OF FILES) source,...]",
+		"COPY":      "COPY (FILE) source,... (TO FILE) destination,... [--route=direct|relay|auto] [--choreography=NAME]",
+		"RENAME":    "RENAME (EXISTING FILE) source (TO BE) destination [--all]",
+		"DIRECTORY": "DIRECTORY [(OF FILES) source,...] [--images]",
+		"FIND":      "FIND (FILES) source,... [--type=file|dir|link]",
+		"REMOVE":    "REMOVE (DIRECTORY) pathname [--recursive]",
+		"CONNECT":   "CONNECT (TO DIRECTORY) source",
+		"DEFINE":    "DEFINE [(LOGICAL NAME) name [(AS) source,...]]",
+		"UNDEFINE":  "UNDEFINE (LOGICAL NAME) name",
+		"SITE":      "SITE (ACTION) ADD|REMOVE|SHOW|TEST (NAME) site [(URL) url]",
 		"EXPLAIN":   "EXPLAIN (COMMAND) statement",
 		"HELP":      "HELP [(WITH) verb]",
 		"QUIT":      "QUIT",
@@ -114,7 +135,57 @@ func TestAbbreviations(t *testing.T) {
 	}
 }
 
-// TestSwitch checks options without a value, of which a verb of its own has one.
+// TestKinds checks that every kind has its words.
+func TestKinds(t *testing.T) {
+	for k := Source; int(k) < len(kindTexts); k++ {
+		if w := kindTexts[k]; w.placeholder == "" || w.noun == "" || w.full == "" {
+			t.Errorf("kind %d has no words: %+v", int(k), w)
+		}
+	}
+}
+
+// TestActions checks what the verbs of the table have no case of: an ambiguous
+// action, one whose name begins another's, and one without operands.
+func TestActions(t *testing.T) {
+	v := &Verb{Name: "TEST", Slots: []Slot{
+		{Guides: []string{"ACTION"}, Kind: ActionName, Actions: []Action{
+			{"START", 1, "start"}, {"STARTLE", 0, "startle"}, {"STOP", 0, "stop"},
+		}},
+		{Guides: []string{"NAME"}, Kind: Source},
+	}}
+	if got, want := v.Usage(), "TEST (ACTION) START|STARTLE|STOP [(NAME) source]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for text, want := range map[string]string{
+		"start":   "expected (NAME) or a pathname",
+		"Startl":  "TEST (ACTION) STARTLE",
+		"sto":     "TEST (ACTION) STOP",
+		"sta":     "ambiguous action sta: START or STARTLE",
+		"s":       "ambiguous action s: START, STARTLE or STOP",
+		"stopper": "expected START, STARTLE or STOP, not stopper",
+	} {
+		a := newAssembly(v, Position{})
+		f := a.addList([]Word{{Raw: text, Parts: []Part{{Text: text}}}}, false)
+		var st *Statement
+		if f == nil {
+			st, f = a.finish(Position{})
+		}
+		got := ""
+		if f != nil {
+			got = f.msg
+		} else {
+			got = st.String()
+			if raw := st.Operand(0).Raw; raw != text {
+				t.Errorf("%s: raw is %s", text, raw)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestSwitch checks options without a value.
 func TestSwitch(t *testing.T) {
 	v := &Verb{Name: "TEST", Options: []Option{{Name: "deep", Help: "go deep"}}}
 	word := func(text string) Word { return Word{Raw: text, Parts: []Part{{Text: text}}} }

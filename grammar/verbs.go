@@ -17,6 +17,9 @@ var transferOptions = []Option{
 	},
 }
 
+// imageOptions are the options of the verbs that change the images of a file.
+var imageOptions = []Option{{Name: "all", Help: "every image of the file, without asking"}}
+
 // verbs is the verb table. It never changes.
 var verbs = []*Verb{
 	{
@@ -36,11 +39,12 @@ var verbs = []*Verb{
 		Name: "COPY", Aliases: []string{"cp"},
 		Slots: []Slot{
 			{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true},
-			{Guides: []string{"TO FILE", "TO"}, Kind: Destination},
+			{Guides: []string{"TO FILE", "TO"}, Kind: Destination, Listed: true},
 		},
 		Options: transferOptions,
 		Summary: "copy files",
-		Help: "Copies the source files to the destination, which is a directory if there are several. " +
+		Help: "Copies the source files to the destination, which is a directory if there are several, or to each " +
+			"destination of a list: COPY f TO SITE1:, SITE2: makes images. " +
 			"The files may be at any sites; where the sites allow it the data flows between them and " +
 			"not through this host. A file that is replaced keeps its old contents until the new ones are whole.",
 	},
@@ -50,27 +54,99 @@ var verbs = []*Verb{
 			{Guides: []string{"EXISTING FILE"}, Kind: Source},
 			{Guides: []string{"TO BE"}, Kind: Destination},
 		},
+		Options: imageOptions,
 		Summary: "give a file another name",
-		Help:    "Gives a file another name at the site where it is.",
+		Help: "Gives a file another name at the site where it is. Where several sites hold images of it, each " +
+			"image is asked about; where nobody can be asked, --all is needed.",
 	},
 	{
 		Name: "DELETE", Aliases: []string{"rm", "del"},
-		Slots:   []Slot{{Guides: []string{"FILE"}, Kind: Pathname}},
-		Summary: "delete a file",
-		Help:    "Deletes a file at the site that holds it.",
+		Slots:   []Slot{{Guides: []string{"FILE", "FILE LIST"}, Kind: Pathname, Many: true}},
+		Options: imageOptions,
+		Summary: "delete files",
+		Help: "Deletes each file at the site that holds it. Where several sites hold images of it, each image " +
+			"is asked about; where nobody can be asked, --all is needed.",
 	},
 	{
 		Name: "TYPE", Aliases: []string{"cat"},
-		Slots:   []Slot{{Guides: []string{"FILE"}, Kind: Source}},
-		Summary: "show the contents of a file",
-		Help:    "Writes the contents of a file to the terminal, or to standard output in a script.",
+		Slots:   []Slot{{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true}},
+		Summary: "show the contents of files",
+		Help:    "Writes the contents of files to the terminal, or to standard output in a script.",
 	},
 	{
 		Name: "DIRECTORY", Aliases: []string{"ls", "dir"},
-		Slots:   []Slot{{Guides: []string{"OF FILES"}, Kind: Source, Many: true, Optional: true}},
+		Slots: []Slot{{Guides: []string{"OF FILES"}, Kind: Source, Many: true, Optional: true}},
+		Options: []Option{
+			{Name: "images", Help: "one line for the images of a file, with all their sites"},
+		},
 		Summary: "list files",
-		Help: "Lists the files named, and what is in the directories named. Without a pathname it lists " +
-			"the working directory.",
+		Help: "Lists the files named, and what is in the directories named. A name that stands for several " +
+			"directories lists all of them as one, with the site of each entry. Without a pathname it lists " +
+			"the working directory, or the composite directory if there is none.",
+	},
+	{
+		Name:  "FIND",
+		Slots: []Slot{{Guides: []string{"FILES"}, Kind: Source, Many: true}},
+		Options: []Option{
+			{
+				Name:    "type",
+				Choices: []Choice{{"file", "files only"}, {"dir", "directories only"}, {"link", "links only"}},
+				Help:    "what is looked for",
+			},
+		},
+		Summary: "find files at one, several or all sites",
+		Help: "Prints the complete pathname of all that the patterns match, at every site that they may mean. " +
+			"* and ? match within a name, [...] one of the characters, ** any directories, {a,b} either text; " +
+			"*: before a path is every site. A directory stands for all that is below it.",
+	},
+	{
+		Name: "CREATE", Aliases: []string{"mkdir"},
+		Slots:   []Slot{{Guides: []string{"DIRECTORY"}, Kind: Destination}},
+		Summary: "make a directory",
+		Help:    "Makes a directory, in the working directory unless its name says otherwise.",
+	},
+	{
+		Name: "REMOVE", Aliases: []string{"rmdir"},
+		Slots:   []Slot{{Guides: []string{"DIRECTORY"}, Kind: Pathname}},
+		Options: []Option{{Name: "recursive", Help: "with all that is in it"}},
+		Summary: "remove a directory",
+		Help:    "Removes an empty directory; with --recursive also one that is not empty.",
+	},
+	{
+		Name:    "COMPARE",
+		Slots:   []Slot{{Guides: []string{"FILE", "FILE LIST", "FILES"}, Kind: Source, Many: true}},
+		Summary: "tell which images of a file differ",
+		Help: "Compares files by size, and by digest where their sites know a common one, else by reading them. " +
+			"One name stands for all the images of a file.",
+	},
+	{
+		Name: "CONNECT", Aliases: []string{"cd"},
+		Slots:   []Slot{{Guides: []string{"TO DIRECTORY", "TO SITE", "TO"}, Kind: Source}},
+		Summary: "change the working directory",
+		Help: "Makes a directory, or the home directory of a site, the working directory, where partial names " +
+			"are looked up first.",
+	},
+	{
+		Name:    "PWD",
+		Summary: "print the working directory",
+		Help:    "Prints the complete pathname of the working directory.",
+	},
+	{
+		Name: "DEFINE",
+		Slots: []Slot{
+			{Guides: []string{"LOGICAL NAME"}, Kind: LogicalName, Optional: true},
+			{Guides: []string{"AS"}, Kind: Source, Many: true, Optional: true},
+		},
+		Summary: "define a logical name, or list them",
+		Help: "Makes a logical name stand for a list of directories, which are searched in that order: " +
+			"DEFINE SYS: SITE1:/sys, SITE2:/sys. DSK: is the composite directory, where partial names are looked up. " +
+			"The name holds until the shell ends; the profile keeps names for good.",
+	},
+	{
+		Name:    "UNDEFINE",
+		Slots:   []Slot{{Guides: []string{"LOGICAL NAME"}, Kind: LogicalName}},
+		Summary: "drop a logical name",
+		Help:    "Drops a logical name until the shell ends.",
 	},
 	{
 		Name:    "WHERE",
@@ -92,6 +168,22 @@ var verbs = []*Verb{
 		Summary: "do a statement and show the control dialogues",
 		Help: "Does a statement, and prints the commands and replies of each control connection side by side, " +
 			"with their times.",
+	},
+	{
+		Name: "SITE",
+		Slots: []Slot{
+			{Guides: []string{"ACTION"}, Kind: ActionName, Actions: []Action{
+				{"ADD", 2, "add a site, to the profile as well"},
+				{"REMOVE", 1, "remove a site"},
+				{"SHOW", 1, "print the URL of a site without its password"},
+				{"TEST", 1, "ask a site for an answer"},
+			}},
+			{Guides: []string{"NAME"}, Kind: SiteName},
+			{Guides: []string{"URL"}, Kind: URL},
+		},
+		Summary: "add, remove, show or test a site",
+		Help: "SITE ADD name URL adds a site, to the profile as well; SITE REMOVE name removes it; SITE SHOW name prints " +
+			"its URL without the password; SITE TEST name asks it for an answer.",
 	},
 	{
 		Name:    "SITES",

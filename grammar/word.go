@@ -42,6 +42,39 @@ func (w Word) Value() string {
 	return b.String()
 }
 
+// The signs mean something in a pattern unless they are quoted. What divides a
+// pathname is not among them: "SITE1:/a b" is the file /a b at SITE1.
+const (
+	patternSigns = `\*?[]{},~`
+	classSigns   = patternSigns + "!^-" // within [...]
+)
+
+// Pattern returns the text that w stands for, with a backslash before each
+// character that was quoted and would mean something otherwise.
+func (w Word) Pattern() string {
+	var b strings.Builder
+	signs := patternSigns
+	for _, p := range w.Parts {
+		if !p.Quoted {
+			b.WriteString(p.Text)
+			switch i := strings.LastIndexAny(p.Text, "[]"); {
+			case i >= 0 && p.Text[i] == '[':
+				signs = classSigns
+			case i >= 0:
+				signs = patternSigns
+			}
+			continue
+		}
+		for i := range len(p.Text) {
+			if strings.IndexByte(signs, p.Text[i]) >= 0 {
+				b.WriteByte('\\')
+			}
+			b.WriteByte(p.Text[i])
+		}
+	}
+	return b.String()
+}
+
 // Bare reports whether no part of w is quoted.
 func (w Word) Bare() bool { return len(w.Parts) == 1 && !w.Parts[0].Quoted }
 
@@ -125,7 +158,7 @@ func isPlain(name string) bool {
 			return false
 		}
 	}
-	return name != "" && utf8.ValidString(name) && !strings.HasSuffix(name, ";")
+	return name != "" && utf8.ValidString(name) && !strings.HasSuffix(name, ";") && !strings.EqualFold(name, bareTo)
 }
 
 // writeQuoted writes text in double quotes, on one line and without control

@@ -6,44 +6,71 @@ import (
 
 	"rsexec/grammar"
 	"rsexec/resolver"
-	"rsexec/rsexec/transfer"
 	"rsexec/sites"
 )
 
-// copy performs COPY (FILE) f,... (TO FILE) g. With several sources g is a
-// directory.
+// copy performs COPY (FILE) f,... (TO FILE) g,...: every source to every
+// destination. With several sources a destination is a directory.
 func (x *Executive) copy(ctx context.Context, st *grammar.Statement) error {
-	dest, err := x.destination(ctx, st.Operand(1).Value())
+	words := st.List(1)
+	failed := &someFailed{verb: st.Verb.Name, total: len(words)}
+	for _, w := range words {
+		err := x.copyTo(ctx, st, w.Pattern())
+		if ctx.Err() != nil {
+			return named(st, sites.Stopped(ctx))
+		}
+		if err == nil {
+			continue
+		}
+		if len(words) == 1 {
+			return err
+		}
+		x.Report(err)
+		failed.failed++
+		failed.last = err
+	}
+	if failed.failed > 0 {
+		return failed
+	}
+	return nil
+}
+
+// copyTo copies the sources to one destination.
+func (x *Executive) copyTo(ctx context.Context, st *grammar.Statement, typed string) error {
+	dest, err := x.destination(ctx, typed)
 	if err != nil {
 		return named(st, err)
 	}
 	list := st.List(0)
-	if len(list) > 1 && dest.Err == nil && dest.Entry.Type != sites.Directory {
+	several := len(list) > 1 || resolver.IsPattern(list[0].Pattern())
+	if several && dest.Err == nil && dest.Entry.Type == sites.File {
 		return &sites.Error{Op: st.Verb.Name, Site: dest.Pathname.Site, Path: dest.Pathname.Path, Kind: sites.Usage,
 			Msg: "it is no directory, so it cannot take several files"}
 	}
-	return x.each(ctx, st.Verb.Name, list, func(typed string) error {
-		job, err := x.job(ctx, st, typed, dest)
-		if err != nil {
-			return named(st, err)
+	return x.each(ctx, st, list, func(source resolver.Place) error {
+		if several && source.Entry.Type == sites.Directory && source.Indexed.IsZero() {
+			return &sites.Error{Op: st.Verb.Name, Site: source.Pathname.Site, Path: source.Pathname.Path, Kind: sites.Usage, Msg: "it is a directory"}
 		}
-		if dest.Err != nil && (len(list) > 1 || strings.HasSuffix(st.Operand(1).Value(), "/")) {
-			job.Dest = dest.Pathname.Join(job.Source.Base())
+		j := job(st, source, dest)
+		if dest.Err != nil && (several || strings.HasSuffix(typed, "/")) {
+			j.Dest = dest.Pathname.Join(j.Source.Base())
 		}
-		return x.move(ctx, job)
+		if len(st.List(1)) > 1 && isSame(source, dest) {
+			x.printer.notice(st.Verb.Name + " " + source.Pathname.String() + ": it is one of the destinations already")
+			return nil
+		}
+		return x.move(ctx, j)
 	})
 }
 
-// job makes the job of a statement that moves one source to a destination.
-func (x *Executive) job(ctx context.Context, st *grammar.Statement, typed string, dest resolver.Place) (transfer.Job, error) {
-	source, err := x.source(ctx, typed)
-	if err != nil {
-		return transfer.Job{}, err
+// isSame reports whether a destination is the source itself, or the directory
+// that it is in.
+func isSame(source, dest resolver.Place) bool {
+	at := dest.Pathname
+	if dest.Err == nil && dest.Entry.Type == sites.Directory {
+		at = at.Join(source.Pathname.Base())
 	}
-	route, _ := st.Option("route")
-	choreography, _ := st.Option("choreography")
-	return transfer.Job{Verb: st.Verb.Name, From: source.Site, Source: source.Pathname, To: dest.Site, Dest: dest.Pathname,
-		Route: strings.ToLower(route), Choreography: strings.ToLower(choreography)}, nil
+	return at == source.Pathname
 }
 
 // named gives an error the verb that it came up in, if it has no operation yet.

@@ -4,16 +4,103 @@ import (
 	"context"
 
 	"rsexec/grammar"
+	"rsexec/resolver"
+	"rsexec/sites"
 )
 
-// delete performs DELETE (FILE) f.
+// delete performs DELETE (FILE) f,...
 func (x *Executive) delete(ctx context.Context, st *grammar.Statement) error {
-	file, err := x.source(ctx, st.Operand(0).Value())
+	return x.eachImage(ctx, st, "Delete", func(p resolver.Place) error {
+		if p.Entry.Type == sites.Directory {
+			return &sites.Error{Op: st.Verb.Name, Site: p.Pathname.Site, Path: p.Pathname.Path, Kind: sites.Usage, Msg: "it is a directory",
+				Hint: "REMOVE removes directories"}
+		}
+		if err := p.Site.Delete(ctx, p.Pathname.Path); err != nil {
+			return named(st, err)
+		}
+		x.gone(ctx, p.Pathname)
+		return x.printer.print(textEvent{"text", "DELETE " + p.Pathname.String() + "\n"})
+	})
+}
+
+// eachImage performs work for every file that the first operand means; where a
+// name is at several places, for those that the person says yes to, or for all
+// with --all.
+func (x *Executive) eachImage(ctx context.Context, st *grammar.Statement, question string, work func(resolver.Place) error) error {
+	_, all := st.Option("all")
+	failed := &someFailed{verb: st.Verb.Name}
+	words := st.List(0)
+	for _, w := range words {
+		if resolver.IsPattern(w.Pattern()) {
+			if err := x.each(ctx, st, []grammar.Word{w}, work); err != nil {
+				return err
+			}
+			continue
+		}
+		places, err := x.imagesOf(ctx, st, w.Pattern(), question, all)
+		if err != nil {
+			if len(words) == 1 {
+				return err
+			}
+			x.Report(err)
+			failed.total++
+			failed.failed++
+			failed.last = err
+		}
+		for _, p := range places {
+			failed.total++
+			if err := work(p); err != nil {
+				if len(words) == 1 && len(places) == 1 {
+					return err
+				}
+				x.Report(err)
+				failed.failed++
+				failed.last = err
+			}
+			if ctx.Err() != nil {
+				return named(st, sites.Stopped(ctx))
+			}
+		}
+	}
+	if failed.failed > 0 {
+		return failed
+	}
+	return nil
+}
+
+// imagesOf returns the places where a name is; of several those that the
+// person says yes to.
+func (x *Executive) imagesOf(ctx context.Context, st *grammar.Statement, typed, question string, all bool) ([]resolver.Place, error) {
+	res, err := x.resolver.Look(ctx, typed)
 	if err != nil {
-		return named(st, err)
+		return nil, named(st, err)
 	}
-	if err := file.Site.Delete(ctx, file.Pathname.Path); err != nil {
-		return err
+	found := res.Found()
+	switch {
+	case len(found) == 0:
+		_, err := x.resolver.Again(ctx, typed)
+		return nil, named(st, err)
+	case len(res.Unheard()) > 0 && len(res.Searched) > 1 && all:
+		return nil, named(st, &sites.Error{Path: typed, Kind: sites.Unreachable, Msg: "not every image can be reached", Err: res.Unheard()[0].Err})
+	case len(found) == 1 || all:
+		x.tellUnheard(res)
+		return found, nil
+	case x.options.Ask == nil && !x.options.Yes:
+		_, err := (&resolver.Resolver{Network: x.network, Logical: x.resolver.Logical}).Again(ctx, typed)
+		e := *named(st, err).(*sites.Error)
+		e.Hint = "write the one that is meant, or --all"
+		return nil, &e
 	}
-	return x.printer.print(textEvent{"text", "DELETE " + file.Pathname.String() + "\n"})
+	x.tellUnheard(res)
+	var chosen []resolver.Place
+	for _, p := range found {
+		yes, err := x.confirm(ctx, question+" "+p.Pathname.String()+"?")
+		if err != nil {
+			return nil, named(st, err)
+		}
+		if yes {
+			chosen = append(chosen, p)
+		}
+	}
+	return chosen, nil
 }

@@ -1,8 +1,13 @@
 package rsexec
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
@@ -10,76 +15,127 @@ import (
 )
 
 // directory performs DIRECTORY (OF FILES) [f,...]. Without a pathname it lists
-// the working directory, or, where there is none, the home of every site.
+// the working directory, or, where there is none, the composite directory.
 func (x *Executive) directory(ctx context.Context, st *grammar.Statement) error {
 	words := st.List(0)
 	if len(words) > 0 {
-		return x.each(ctx, st.Verb.Name, words, func(typed string) error {
-			place, err := x.source(ctx, typed)
-			if err != nil {
-				return named(st, err)
+		failed := &someFailed{verb: st.Verb.Name, total: len(words)}
+		for _, w := range words {
+			err := x.directoryOf(ctx, st, w.Pattern(), len(words) > 1)
+			if ctx.Err() != nil {
+				return named(st, sites.Stopped(ctx))
 			}
-			return x.show(ctx, place, len(words) > 1)
-		})
-	}
-	var places []resolver.Place
-	if site, ok := x.network.Site(x.resolver.Working.Site); ok {
-		places = append(places, resolver.Place{Site: site, Pathname: x.resolver.Working})
-	} else {
-		for _, site := range x.network.DSK() {
-			places = append(places, resolver.Place{Site: site, Pathname: sites.Pathname{Site: site.Name()}})
-		}
-	}
-	if len(places) == 0 {
-		return &sites.Error{Op: st.Verb.Name, Kind: sites.NotFound, Msg: "there is no site to list",
-			Hint: "name sites with --site NAME=ftp://user:password@host"}
-	}
-	failed := &someFailed{verb: st.Verb.Name, total: len(places)}
-	for _, p := range places {
-		home, err := p.Site.Home(ctx)
-		if err == nil {
-			if p.Pathname.Path == "" {
-				p.Pathname.Path = home
+			if err == nil {
+				continue
 			}
-			p.Entry.Type = sites.Directory
-			err = x.show(ctx, p, len(places) > 1)
-		}
-		if err != nil && len(places) == 1 {
-			return named(st, err)
-		}
-		if err != nil {
-			x.Report(named(st, err))
+			if len(words) == 1 {
+				return err
+			}
+			x.Report(err)
 			failed.failed++
 			failed.last = err
 		}
-		if ctx.Err() != nil {
-			return err
+		if failed.failed > 0 {
+			return failed
 		}
+		return nil
 	}
-	if failed.failed > 0 {
-		return failed
+	if x.resolver.Working.Site != "" {
+		return x.directoryOf(ctx, st, x.resolver.Working.Site+":"+resolver.Escape(x.resolver.Working.Path), false)
 	}
-	return nil
+	return x.directoryOf(ctx, st, resolver.DSK+":", false)
 }
 
-// show lists one directory, or one file. With a heading each directory is
-// named above its entries.
-func (x *Executive) show(ctx context.Context, p resolver.Place, heading bool) error {
-	if p.Entry.Type == sites.File {
-		return x.printer.print(newEntryEvent(p.Pathname, p.Entry, p.Pathname.Base()))
+// directoryOf lists what one name means: one directory with its own names,
+// several as one with complete names, a file or the matches of a pattern each
+// on a line.
+func (x *Executive) directoryOf(ctx context.Context, st *grammar.Statement, pattern string, heading bool) error {
+	if resolver.IsPattern(pattern) {
+		var printing error
+		err := x.match(ctx, st, pattern, func(p resolver.Place) bool {
+			printing = x.printer.print(newEntryEvent(p.Pathname, p.Entry, p.Pathname.Site+":"+p.Pathname.Path))
+			return printing == nil
+		})
+		return cmp.Or(printing, err)
 	}
+	res, err := x.resolver.Look(ctx, pattern)
+	if err != nil {
+		return named(st, err)
+	}
+	x.tellUnheard(res)
+	var dirs []resolver.Place
+	for _, p := range res.Found() {
+		if p.Entry.Type == sites.File {
+			if err := x.printer.print(newEntryEvent(p.Pathname, p.Entry, p.Pathname.Site+":"+p.Pathname.Path)); err != nil {
+				return err
+			}
+			continue
+		}
+		dirs = append(dirs, p)
+	}
+	_, folded := st.Option("images")
+	switch {
+	case len(res.Found()) == 0:
+		_, err := x.resolver.Again(ctx, pattern)
+		return named(st, err)
+	case len(dirs) == 0:
+		return nil
+	case len(dirs) > 1 || folded:
+		return x.showMerged(ctx, st, dirs, folded)
+	}
+	return x.showOne(ctx, st, dirs[0], heading)
+}
+
+// showOne lists one directory, as the entries come.
+func (x *Executive) showOne(ctx context.Context, st *grammar.Statement, p resolver.Place, heading bool) error {
 	if heading && !x.options.JSON {
 		if err := x.printer.print(textEvent{"text", fmt.Sprintf("%s\n", p.Pathname)}); err != nil {
 			return err
 		}
 	}
 	var printing error
-	err := p.Site.List(ctx, p.Pathname.Path, func(e sites.Entry) bool {
+	err := x.list(ctx, p.Site, p.Pathname, func(e sites.Entry) bool {
 		printing = x.printer.print(newEntryEvent(p.Pathname.Join(e.Name), e, e.Name))
 		return printing == nil
 	})
-	if printing != nil {
-		return printing
+	return cmp.Or(printing, named(st, err))
+}
+
+// showMerged lists several directories, all at the same time, as one: by name,
+// with the site of each entry, or one line for all images of a name.
+func (x *Executive) showMerged(ctx context.Context, st *grammar.Statement, dirs []resolver.Place, folded bool) error {
+	lists := make([][]resolver.Place, len(dirs))
+	errs := make([]error, len(dirs))
+	var group sync.WaitGroup
+	for i, d := range dirs {
+		group.Go(func() {
+			errs[i] = x.list(ctx, d.Site, d.Pathname, func(e sites.Entry) bool {
+				lists[i] = append(lists[i], resolver.Place{Site: d.Site, Pathname: d.Pathname.Join(e.Name), Entry: e})
+				return true
+			})
+		})
 	}
-	return err
+	group.Wait()
+	all := slices.Concat(lists...)
+	// The order of the search list holds among entries of one name.
+	slices.SortStableFunc(all, func(a, b resolver.Place) int { return strings.Compare(a.Entry.Name, b.Entry.Name) })
+	for len(all) > 0 {
+		n := 1
+		for folded && n < len(all) && all[n].Entry.Name == all[0].Entry.Name {
+			n++
+		}
+		shown := all[0].Pathname.Site + ":" + all[0].Pathname.Path
+		if folded {
+			shown = all[0].Entry.Name
+		}
+		e := newEntryEvent(all[0].Pathname, all[0].Entry, shown)
+		if folded {
+			e.images(all[:n])
+		}
+		if err := x.printer.print(e); err != nil {
+			return err
+		}
+		all = all[n:]
+	}
+	return named(st, errors.Join(errs...))
 }

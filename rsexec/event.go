@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"rsexec/grammar"
+	"rsexec/resolver"
 	"rsexec/rsexec/plan"
 	"rsexec/rsexec/transfer"
 	"rsexec/sites"
@@ -98,14 +99,25 @@ func (e transferEvent) text() string {
 }
 
 type entryEvent struct {
-	Event    string `json:"event"`
-	Pathname string `json:"pathname"`
-	Type     string `json:"type"`
-	Size     *int64 `json:"size,omitempty"`
-	Modified string `json:"modified,omitempty"`
-	Target   string `json:"target,omitempty"`
+	Event    string   `json:"event"`
+	Pathname string   `json:"pathname"`
+	Type     string   `json:"type"`
+	Size     *int64   `json:"size,omitempty"`
+	Modified string   `json:"modified,omitempty"`
+	Target   string   `json:"target,omitempty"`
+	Images   []string `json:"images,omitempty"` // the complete pathnames of all images
 
 	shown string
+}
+
+// images makes the event stand for several images of one name.
+func (e *entryEvent) images(places []resolver.Place) {
+	var names []string
+	for _, p := range places {
+		e.Images = append(e.Images, p.Pathname.String())
+		names = append(names, p.Pathname.Site)
+	}
+	e.shown += "  " + strings.Join(names, ", ")
 }
 
 func newEntryEvent(p sites.Pathname, e sites.Entry, shown string) entryEvent {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,8 +12,7 @@ import (
 	"rsexec/resolver"
 	"rsexec/rsexec/transfer"
 	"rsexec/sites"
-	"rsexec/sites/ftp"
-	"rsexec/sites/local"
+	"rsexec/sites/profile"
 )
 
 // ErrQuit is returned by Run for QUIT.
@@ -22,13 +20,19 @@ var ErrQuit = errors.New("quit")
 
 // Options says how an Executive works.
 type Options struct {
-	Sites []sites.Config // beside LOCAL
-	Out   io.Writer      // results
-	Err   io.Writer      // errors, notices and traces
-	JSON  bool           // one JSON object a line on Out, errors and notices too
-	Trace bool           // the control dialogues on Err
-	Yes   bool           // no question is asked: the answer is yes
-	Width int            // of the terminal that Err is, in characters; 0 is not known
+	Sites    []sites.Config       // beside LOCAL
+	Define   []profile.Definition // logical names
+	First    bool                 // a name that several sites have means the first of them
+	State    string               // the state file; "" is none
+	Defaults []sites.Setting      // of sites that are added
+	Profile  string               // the folder that SITE ADD and REMOVE keep sites in; "" is none
+
+	Out   io.Writer // results
+	Err   io.Writer // errors, notices and traces
+	JSON  bool      // one JSON object a line on Out, errors and notices too
+	Trace bool      // the control dialogues on Err
+	Yes   bool      // no question is asked: the answer is yes
+	Width int       // of the terminal that Err is, in characters; 0 is not known
 
 	// Terminal says that Out is a terminal.
 	Terminal bool
@@ -47,6 +51,7 @@ type Executive struct {
 	options  Options
 	network  *network
 	resolver resolver.Resolver
+	index    *index // nil if there is no state file
 	mover    transfer.Mover
 	printer  *printer
 	tracer   *tracer // what TRACE and --trace print with; nil if nothing is traced
@@ -64,10 +69,19 @@ func New(o Options) (*Executive, error) {
 		return nil, err
 	}
 	x.network = net
-	x.resolver = resolver.Resolver{Network: net}
-	if len(net.order) == 1 {
+	x.resolver = resolver.Resolver{Network: net, Logical: make(map[string][]string), First: o.First, Images: x.images}
+	for _, d := range o.Define {
+		if err := x.defineName(d.Name, d.List); err != nil {
+			return nil, err
+		}
+	}
+	if o.State != "" {
+		x.index = &index{file: o.State, network: net}
+		x.resolver.Index = x.index
+	}
+	if len(o.Sites) == 1 {
 		// With one site a bare name can only be meant for it.
-		x.resolver.Working = sites.Pathname{Site: net.order[0].Name(), Path: net.order[0].(*ftp.Site).Config().Home}
+		x.resolver.Working = sites.Pathname{Site: o.Sites[0].Name, Path: o.Sites[0].Home}
 	}
 	if o.Ask != nil && o.Interactive {
 		x.resolver.Choose = x.choose
@@ -77,6 +91,8 @@ func New(o Options) (*Executive, error) {
 		x.tracer = newTracer(o.Err, o.Width)
 	}
 	x.verbs = map[string]action{
+		"COMPARE": x.compare, "CONNECT": x.connect, "CREATE": x.create, "DEFINE": x.define, "FIND": x.find, "PWD": x.pwd,
+		"REMOVE": x.remove, "SITE": x.site, "UNDEFINE": x.undefine,
 		"APPEND": x.append, "COPY": x.copy, "DELETE": x.delete, "DIRECTORY": x.directory, "EXPLAIN": x.explain,
 		"HELP": x.help, "QUIT": x.quit, "RENAME": x.rename, "SITES": x.sites, "TRACE": x.trace, "TYPE": x.typ, "WHERE": x.where,
 	}
@@ -84,7 +100,13 @@ func New(o Options) (*Executive, error) {
 }
 
 // Close ends all sessions with all sites.
-func (x *Executive) Close() error { return x.network.close() }
+func (x *Executive) Close() error {
+	err := x.network.close()
+	if x.index != nil {
+		err = errors.Join(err, x.index.close())
+	}
+	return err
+}
 
 // Prompt returns the prompt for the next statement: the working directory, if
 // there is one, and the TENEX EXEC's sign.
@@ -193,30 +215,103 @@ func (e *someFailed) status() int {
 	return Status(e.last)
 }
 
-// each performs work for every word. With several words a failure is reported
+// each performs work for every file that the words mean: a name means one
+// file, a pattern all that it matches. With several files a failure is reported
 // and the rest is still done; a cancelled context ends it.
-func (x *Executive) each(ctx context.Context, verb string, words []grammar.Word, work func(typed string) error) error {
-	if len(words) == 1 {
-		return work(words[0].Value())
-	}
-	failed := &someFailed{verb: verb, total: len(words)}
-	for i, w := range words {
-		err := work(w.Value())
+func (x *Executive) each(ctx context.Context, st *grammar.Statement, words []grammar.Word, work func(resolver.Place) error) error {
+	failed := &someFailed{verb: st.Verb.Name}
+	several := len(words) > 1 || len(words) == 1 && resolver.IsPattern(words[0].Pattern())
+	note := func(err error) {
+		failed.total++
 		if err == nil {
-			continue
+			return
 		}
-		x.Report(err)
+		if several {
+			x.Report(err)
+		}
 		failed.failed++
 		failed.last = err
+	}
+	for _, w := range words {
+		if !resolver.IsPattern(w.Pattern()) {
+			note(x.withSource(ctx, st, w.Pattern(), work))
+		} else if err := x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool {
+			note(work(p))
+			return ctx.Err() == nil
+		}); err != nil {
+			note(err)
+		}
 		if ctx.Err() != nil {
-			failed.failed += len(words) - i - 1
-			return err
+			return named(st, sites.Stopped(ctx))
 		}
 	}
-	if failed.failed > 0 {
-		return failed
+	switch {
+	case failed.failed == 0:
+		return nil
+	case !several:
+		return failed.last
 	}
-	return nil
+	return failed
+}
+
+// match calls yield for each match of a pattern. It is an error if there is
+// none.
+func (x *Executive) match(ctx context.Context, st *grammar.Statement, pattern string, yield func(resolver.Place) bool) error {
+	n := 0
+	err := x.resolver.Match(ctx, pattern, x.list, func(p resolver.Place) bool {
+		n++
+		return yield(p)
+	})
+	if err == nil && n == 0 {
+		err = &sites.Error{Path: pattern, Kind: sites.NotFound, Msg: "nothing matches"}
+	}
+	return named(st, err)
+}
+
+// list lists a directory; the index remembers it. It is a resolver.Lister.
+func (x *Executive) list(ctx context.Context, site sites.Site, dir sites.Pathname, yield func(sites.Entry) bool) error {
+	if x.index == nil {
+		return site.List(ctx, dir.Path, yield)
+	}
+	return x.index.list(ctx, site, dir, yield)
+}
+
+// made notes in the index that a file was made or changed.
+func (x *Executive) made(ctx context.Context, p sites.Pathname, e sites.Entry) {
+	if x.index != nil {
+		x.index.put(ctx, p, e)
+	}
+}
+
+// gone notes in the index that a file is not there any more.
+func (x *Executive) gone(ctx context.Context, p sites.Pathname) {
+	if x.index != nil {
+		x.index.remove(ctx, p)
+	}
+}
+
+// withSource performs work for the file that a name means. If that is only what
+// the index remembers, and the file turns out to be gone, the index is repaired
+// and the name looked up again.
+func (x *Executive) withSource(ctx context.Context, st *grammar.Statement, typed string, work func(resolver.Place) error) error {
+	p, err := x.source(ctx, typed)
+	if err != nil {
+		return named(st, err)
+	}
+	err = work(p)
+	if p.Indexed.IsZero() || sites.KindOf(err) != sites.NotFound {
+		return err
+	}
+	x.gone(ctx, p.Pathname)
+	res, again := x.resolver.Again(ctx, typed)
+	if again != nil {
+		return named(st, again)
+	}
+	if res.Pathname == p.Pathname {
+		return err // it is there: something else was not found
+	}
+	x.tellUnheard(res)
+	return work(res.Place)
 }
 
 // source completes the name of a file that is read, and says which sites were
@@ -247,6 +342,16 @@ func (x *Executive) tellUnheard(res resolver.Resolution) {
 	}
 }
 
+// confirm asks a question that is answered with yes or no.
+func (x *Executive) confirm(ctx context.Context, question string) (bool, error) {
+	if x.options.Yes {
+		return true, nil
+	}
+	answer, err := x.options.Ask(ctx, question+" (y/n) ", false)
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes", err
+}
+
 // choose asks which of several files is meant.
 func (x *Executive) choose(ctx context.Context, typed string, found []resolver.Place) (int, error) {
 	var question strings.Builder
@@ -264,44 +369,4 @@ func (x *Executive) choose(ctx context.Context, typed string, found []resolver.P
 		return 0, &sites.Error{Path: typed, Kind: sites.Ambiguous, Msg: "none was chosen"}
 	}
 	return n - 1, nil
-}
-
-// network holds the sites. It implements resolver.Network.
-type network struct {
-	order  []sites.Site // as they were given, without LOCAL
-	byName map[string]sites.Site
-	dsk    []sites.Site
-}
-
-func newNetwork(configs []sites.Config, password ftp.Password) (*network, error) {
-	n := &network{byName: map[string]sites.Site{sites.LocalName: local.Site{}}}
-	for _, c := range configs {
-		if _, twice := n.byName[c.Name]; twice {
-			return nil, &sites.Error{Op: "site", Site: c.Name, Kind: sites.Usage, Msg: "it is named twice"}
-		}
-		s := ftp.New(c, password)
-		n.order = append(n.order, s)
-		n.byName[c.Name] = s
-		if !c.NotInDSK {
-			n.dsk = append(n.dsk, s)
-		}
-	}
-	return n, nil
-}
-
-// Site returns the site with the name given.
-func (n *network) Site(name string) (sites.Site, bool) {
-	s, ok := n.byName[name]
-	return s, ok
-}
-
-// DSK returns the sites that partial names are looked up at.
-func (n *network) DSK() []sites.Site { return slices.Clone(n.dsk) }
-
-func (n *network) close() error {
-	var errs []error
-	for _, s := range n.order {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(errs...)
 }

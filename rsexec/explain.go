@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"rsexec/grammar"
+	"rsexec/resolver"
 	"rsexec/sites"
 )
 
@@ -27,27 +28,28 @@ func (x *Executive) explain(ctx context.Context, st *grammar.Statement) error {
 	if inner.Verb.Name != "APPEND" && inner.Verb.Name != "COPY" {
 		return x.explainNames(ctx, inner)
 	}
-	dest, err := x.destination(ctx, inner.Operand(1).Value())
-	if err != nil {
-		return named(inner, err)
-	}
-	for i, w := range inner.List(0) {
-		job, err := x.job(ctx, inner, w.Value(), dest)
+	first := true
+	for _, d := range inner.List(1) {
+		dest, err := x.destination(ctx, d.Pattern())
 		if err != nil {
 			return named(inner, err)
 		}
-		p, err := x.mover.Plan(ctx, job)
+		err = x.each(ctx, inner, inner.List(0), func(source resolver.Place) error {
+			p, err := x.mover.Plan(ctx, job(inner, source, dest))
+			if err != nil {
+				return named(inner, err)
+			}
+			e := planEvent{Event: "plan", Verb: p.Verb, Source: source.Pathname.String(), Destination: dest.Pathname.String(), shown: p.Explain()}
+			if !first {
+				e.shown = "\n" + e.shown
+			}
+			first = false
+			for _, f := range p.Ladder {
+				e.Ladder = append(e.Ladder, f.Name)
+			}
+			return x.printer.print(e)
+		})
 		if err != nil {
-			return named(inner, err)
-		}
-		e := planEvent{Event: "plan", Verb: p.Verb, Source: job.Source.String(), Destination: job.Dest.String(), shown: p.Explain()}
-		if i > 0 {
-			e.shown = "\n" + e.shown
-		}
-		for _, f := range p.Ladder {
-			e.Ladder = append(e.Ladder, f.Name)
-		}
-		if err := x.printer.print(e); err != nil {
 			return err
 		}
 	}
@@ -63,9 +65,9 @@ func (x *Executive) explainNames(ctx context.Context, st *grammar.Statement) err
 			continue
 		}
 		for _, w := range st.List(i) {
-			p, complete, err := x.resolver.Complete(ctx, w.Value())
+			p, complete, err := x.resolver.Complete(ctx, w.Pattern())
 			if err == nil && !complete {
-				p, err = x.source(ctx, w.Value())
+				p, err = x.source(ctx, w.Pattern())
 			}
 			if err != nil && (slot.Kind != grammar.Destination || sites.KindOf(err) != sites.NotFound) {
 				return named(st, err)

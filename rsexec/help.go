@@ -33,6 +33,11 @@ func verbHelp(v *grammar.Verb) string {
 	if len(v.Aliases) > 0 {
 		fmt.Fprintf(&b, "\nAlso: %s\n", strings.Join(v.Aliases, ", "))
 	}
+	for i := range v.Slots {
+		for _, a := range v.Slots[i].Actions {
+			fmt.Fprintf(&b, "    %-8s %s\n", a.Name, a.Help)
+		}
+	}
 	for i := range v.Options {
 		o := &v.Options[i]
 		fmt.Fprintf(&b, "\n%s\n    %s\n", o.Usage(), o.Help)

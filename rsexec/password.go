@@ -28,6 +28,9 @@ func (x *Executive) password(ctx context.Context, c sites.Config) (string, error
 	if err != nil || ok {
 		return password, err
 	}
+	if err := quiet(ctx, c); err != nil {
+		return "", err
+	}
 	if x.options.Ask == nil {
 		return "", nil // the server may want none, or says that it does
 	}

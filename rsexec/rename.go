@@ -4,39 +4,40 @@ import (
 	"context"
 
 	"rsexec/grammar"
+	"rsexec/resolver"
 	"rsexec/sites"
 )
 
 // rename performs RENAME (EXISTING FILE) f (TO BE) g, within one site. A bare
 // new name stays in the directory of the old one.
 func (x *Executive) rename(ctx context.Context, st *grammar.Statement) error {
-	from, err := x.source(ctx, st.Operand(0).Value())
-	if err != nil {
-		return named(st, err)
-	}
-	typed := st.Operand(1).Value()
+	return x.eachImage(ctx, st, "Rename", func(from resolver.Place) error { return x.renameOne(ctx, st, from) })
+}
+
+func (x *Executive) renameOne(ctx context.Context, st *grammar.Statement, from resolver.Place) error {
+	typed := st.Operand(1).Pattern()
 	to, complete, err := x.resolver.Complete(ctx, typed)
 	if err != nil {
 		return named(st, err)
 	}
 	if !complete {
-		to.Pathname = from.Pathname.Dir().Join(typed)
+		to.Pathname = from.Pathname.Dir().Join(st.Operand(1).Value())
 	}
 	if to.Pathname.Site != from.Pathname.Site {
 		return &sites.Error{Op: st.Verb.Name, Site: from.Pathname.Site, Path: from.Pathname.Path, Kind: sites.Usage,
 			Msg: "a file cannot be renamed to another site", Hint: "COPY it and DELETE the old one"}
 	}
-	switch _, err := from.Site.Stat(ctx, to.Pathname.Path); sites.KindOf(err) {
-	case sites.NotFound:
-	default:
-		if err != nil {
-			return named(st, err)
-		}
+	switch _, err := from.Site.Stat(ctx, to.Pathname.Path); {
+	case err == nil:
 		return &sites.Error{Op: st.Verb.Name, Site: to.Pathname.Site, Path: to.Pathname.Path, Kind: sites.Conflict,
 			Msg: "there is such a file already", Hint: "DELETE it first"}
+	case sites.KindOf(err) != sites.NotFound:
+		return named(st, err)
 	}
 	if err := from.Site.Rename(ctx, from.Pathname.Path, to.Pathname.Path); err != nil {
-		return err
+		return named(st, err)
 	}
+	x.gone(ctx, from.Pathname)
+	x.made(ctx, to.Pathname, from.Entry)
 	return x.printer.print(textEvent{"text", "RENAME " + from.Pathname.String() + " to " + to.Pathname.String() + "\n"})
 }

@@ -14,11 +14,16 @@ import (
 
 // sites performs SITES: every site is asked, all at once.
 func (x *Executive) sites(ctx context.Context, st *grammar.Statement) error {
-	events := make([]siteEvent, len(x.network.order))
+	all := x.network.ftpSites()
+	events := make([]siteEvent, len(all))
 	var group errgroup.Group
-	for i, s := range x.network.order {
+	for i, s := range all {
 		group.Go(func() error {
-			events[i] = look(ctx, s.(*ftp.Site))
+			var err error
+			events[i], err = look(ctx, s)
+			if ctx.Err() == nil {
+				x.network.tested(s.Name(), err)
+			}
 			return nil
 		})
 	}
@@ -32,13 +37,14 @@ func (x *Executive) sites(ctx context.Context, st *grammar.Statement) error {
 		}
 	}
 	if len(events) == 0 {
-		x.printer.notice("no site but LOCAL; name sites with --site NAME=ftp://user:password@host")
+		x.printer.notice("no site but LOCAL; SITE ADD name ftp://user:password@host adds one")
 	}
 	return nil
 }
 
-// look asks one site whether it is up and what it can do.
-func look(ctx context.Context, f *ftp.Site) siteEvent {
+// look asks one site whether it is up and what it can do. The event tells an
+// error as well.
+func look(ctx context.Context, f *ftp.Site) (siteEvent, error) {
 	e := siteEvent{Event: "site", Name: f.Name(), URL: f.Config().String()}
 	err := f.Meet(ctx)
 	if err == nil {
@@ -49,10 +55,10 @@ func look(ctx context.Context, f *ftp.Site) siteEvent {
 	}
 	if err != nil {
 		e.Reason = err.Error()
-		return e
+		return e, err
 	}
 	e.Up = true
 	e.Features = f.Features()
 	slices.Sort(e.Features)
-	return e
+	return e, nil
 }

@@ -6,18 +6,22 @@ import (
 	"unicode/utf8"
 
 	"rsexec/grammar"
+	"rsexec/resolver"
 	"rsexec/sites"
 )
 
 // typeChunk is how many bytes of a file TYPE prints at once.
 const typeChunk = 32 << 10
 
-// typ performs TYPE (FILE) f.
-func (x *Executive) typ(ctx context.Context, st *grammar.Statement) (err error) {
-	file, err := x.source(ctx, st.Operand(0).Value())
-	if err != nil {
-		return named(st, err)
-	}
+// typ performs TYPE (FILE) f,...
+func (x *Executive) typ(ctx context.Context, st *grammar.Statement) error {
+	return x.each(ctx, st, st.List(0), func(file resolver.Place) error {
+		return sites.During(st.Verb.Name, file.Pathname, x.typeOne(ctx, file))
+	})
+}
+
+// typeOne prints one file as it comes.
+func (x *Executive) typeOne(ctx context.Context, file resolver.Place) (err error) {
 	r, err := file.Site.Open(ctx, file.Pathname.Path, 0)
 	if err != nil {
 		return err
@@ -45,7 +49,7 @@ func (x *Executive) typ(ctx context.Context, st *grammar.Statement) (err error) 
 			return nil
 		}
 		if err != nil {
-			return sites.During(st.Verb.Name, file.Pathname, err)
+			return err
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package sites
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -12,19 +14,23 @@ import (
 	"time"
 )
 
-// DefaultMaxSessions is how many sessions a site is asked for at most when its
-// configuration does not say.
-const DefaultMaxSessions = 8
+// What a configuration says before anything is set.
+const (
+	DefaultMaxSessions = 8                // how many sessions a site is asked for at most
+	DefaultTimeout     = 30 * time.Second // how long it is waited for
+	Anonymous          = "anonymous"      // the user
+	AnonymousPassword  = "rsexec@"        // and the password that goes with it
+)
 
-// Config says how a site is reached. ParseURL makes one; its fields carry the
-// names of the options of a site's URL.
+// Config says how a site is reached. ParseURL makes one, or NewConfig and Set;
+// its fields carry the names of the options.
 type Config struct {
 	Name     string // in the shell, in capitals
 	Scheme   string // "ftp", "ftps" or "local"
 	Host     string // a host name or an IP literal
 	Port     int
 	User     string
-	Password string // what the URL itself holds
+	Password string // what the URL or the profile itself holds
 	Home     string // where relative paths start; "" is where the site puts the user
 
 	PasswordEnv     string        // the environment variable that holds the password
@@ -38,127 +44,323 @@ type Config struct {
 	Timeout         time.Duration // how long to wait for a connection or a reply
 }
 
-// An option of a site's URL: its name and how its value is put into a Config.
-var options = map[string]func(c *Config, value string) error{
-	"password-env":     func(c *Config, v string) error { c.PasswordEnv = v; return nil },
-	"password-command": func(c *Config, v string) error { c.PasswordCommand = v; return nil },
-	"choreography":     func(c *Config, v string) error { c.Choreography = v; return nil },
-	"data-host":        func(c *Config, v string) (err error) { c.DataHost, err = netip.ParseAddr(v); return err },
-	"data-port":        func(c *Config, v string) (err error) { c.DataPort, err = number(v, 1, 65535); return err },
-	"max-sessions":     func(c *Config, v string) (err error) { c.MaxSessions, err = number(v, 1, 1000); return err },
-	"passive":          func(c *Config, v string) error { return yesNo(v, func(yes bool) { c.Active = !yes }) },
-	"dsk":              func(c *Config, v string) error { return yesNo(v, func(yes bool) { c.NotInDSK = !yes }) },
-	"timeout": func(c *Config, v string) (err error) {
-		c.Timeout, err = time.ParseDuration(v)
-		if err == nil && c.Timeout <= 0 {
-			err = fmt.Errorf("%s is no time to wait", v)
-		}
-		return err
-	},
-	"tls": func(c *Config, v string) error {
-		switch v {
-		case "auto", "off":
-			return nil
-		case "require":
-			return fmt.Errorf("this version speaks no TLS, so a site that demands it cannot be reached")
-		}
-		return fmt.Errorf("expected auto, require or off")
-	},
+// OptionKind tells what the value of an option is.
+type OptionKind uint8
+
+// The kinds of option.
+const (
+	Text   OptionKind = iota // any characters
+	Number                   // decimal digits
+	YesNo                    // "yes" or "no"
+)
+
+// Option is one thing that can be said about a site.
+type Option struct {
+	Name string
+	Kind OptionKind
+	Part bool // it is a part of a site's URL; the others follow the "?" there
+
+	set func(c *Config, value string) error
+	get func(c *Config) string
 }
 
-func number(v string, least, most int) (int, error) {
+// Setting is an option with its value.
+type Setting struct{ Option, Value string }
+
+// Options returns all options in the order in which they are to be set: a user
+// comes with no password, and a scheme may come with a port.
+func Options() []Option {
+	return []Option{
+		{Name: "scheme", Part: true, set: setScheme, get: func(c *Config) string { return c.Scheme }},
+		{Name: "host", Part: true, set: setHost, get: func(c *Config) string { return c.Host }},
+		{Name: "port", Part: true, Kind: Number, set: func(c *Config, v string) error { return number(&c.Port, v, 1, 65535) },
+			get: func(c *Config) string { return digits(c.Port) }},
+		{Name: "user", Part: true, set: setUser, get: func(c *Config) string { return c.User }},
+		{Name: "password", Part: true, set: func(c *Config, v string) error { return line(&c.Password, v) },
+			get: func(c *Config) string { return c.Password }},
+		{Name: "home", Part: true, set: setHome, get: func(c *Config) string { return c.Home }},
+
+		text("password-env", func(c *Config) *string { return &c.PasswordEnv }),
+		text("password-command", func(c *Config) *string { return &c.PasswordCommand }),
+		text("choreography", func(c *Config) *string { return &c.Choreography }),
+		{Name: "data-host", set: setDataHost, get: dataHost},
+		{Name: "data-port", Kind: Number, set: func(c *Config, v string) error { return number(&c.DataPort, v, 1, 65535) },
+			get: func(c *Config) string { return digits(c.DataPort) }},
+		{Name: "max-sessions", Kind: Number, set: func(c *Config, v string) error { return number(&c.MaxSessions, v, 1, 1000) },
+			get: func(c *Config) string { return digits(c.MaxSessions) }},
+		{Name: "passive", Kind: YesNo, set: func(c *Config, v string) error { return unless(&c.Active, v) },
+			get: func(c *Config) string { return yesUnless(c.Active) }},
+		{Name: "dsk", Kind: YesNo, set: func(c *Config, v string) error { return unless(&c.NotInDSK, v) },
+			get: func(c *Config) string { return yesUnless(c.NotInDSK) }},
+		{Name: "timeout", set: setTimeout, get: func(c *Config) string { return c.Timeout.String() }},
+		{Name: "tls", set: setTLS, get: func(*Config) string { return "" }},
+	}
+}
+
+// OptionNames returns the names of the options that follow the "?" in a site's
+// URL.
+func OptionNames() []string {
+	var names []string
+	for _, o := range Options() {
+		if !o.Part {
+			names = append(names, o.Name)
+		}
+	}
+	return names
+}
+
+// text returns the option that is any string.
+func text(name string, field func(*Config) *string) Option {
+	return Option{Name: name, get: func(c *Config) string { return *field(c) },
+		set: func(c *Config, v string) error { *field(c) = v; return nil }}
+}
+
+// line refuses what would end a command on a control connection.
+func line(field *string, v string) error {
+	if strings.ContainsAny(v, "\r\n\x00") {
+		return errors.New("it cannot hold CR, LF or NUL")
+	}
+	*field = v
+	return nil
+}
+
+func number(field *int, v string, least, most int) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("expected a number from %d to %d", least, most)
+		return fmt.Errorf("expected a number from %d to %d", least, most)
 	}
-	return n, nil
+	*field = n
+	return nil
 }
 
-func yesNo(v string, set func(bool)) error {
+func digits(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func unless(field *bool, v string) error {
+	if v != "yes" && v != "no" {
+		return errors.New("expected yes or no")
+	}
+	*field = v == "no"
+	return nil
+}
+
+func yesUnless(no bool) string {
+	if no {
+		return "no"
+	}
+	return "yes"
+}
+
+func setScheme(c *Config, v string) error {
 	switch v {
-	case "yes", "no":
-		set(v == "yes")
+	case "ftp":
+		c.Scheme = v
 		return nil
+	case "ftps", "dnftp":
+		return &Error{Kind: Unsupported, Msg: "this version speaks no " + v}
 	}
-	return fmt.Errorf("expected yes or no")
+	return &Error{Kind: Usage, Msg: Printable(v) + ":// is no kind of site"}
 }
 
-// ParseURL reads the URL of a site,
-// ftp://user:password@host:port/home?option=value&..., and gives the site its
-// name in the shell. The home is absolute (RFC 1738 section 3.2.2 would have it
-// relative to the login directory; a file system has no use for that). Errors
-// are of kind Usage or Unsupported and never show the password.
-func ParseURL(name, rawURL string) (Config, error) {
-	bad := func(format string, args ...any) (Config, error) {
-		return Config{}, &Error{Op: "site", Site: name, Kind: Usage, Msg: fmt.Sprintf(format, args...),
-			Hint: "write NAME=ftp://user:password@host:port/home?option=value"}
+// setHost takes an IP literal or a name. What makes a name is left to the
+// resolver of the user's host, but for signs that belong to other parts of a
+// URL.
+func setHost(c *Config, v string) error {
+	_, err := netip.ParseAddr(v)
+	bad := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\:@[]?#%"<>`, r) }
+	switch {
+	case v == "":
+		return errors.New("there is none")
+	case err != nil && strings.ContainsFunc(v, bad):
+		return errors.New("expected a host name or an IP address, and nothing else")
 	}
+	c.Host = v
+	return nil
+}
+
+func setUser(c *Config, v string) error {
+	if v == "" {
+		return errors.New("there is none")
+	}
+	c.Password = ""
+	return line(&c.User, v)
+}
+
+func setHome(c *Config, v string) error {
+	if err := CheckPath(v); err != nil {
+		return err
+	}
+	switch {
+	case v == "":
+	case !strings.HasPrefix(v, "/"):
+		return errors.New("expected a path that begins with /")
+	default:
+		v = path.Clean(v)
+	}
+	if v == "/" {
+		v = "" // ftp://host/ says nothing about where to start
+	}
+	c.Home = v
+	return nil
+}
+
+func setDataHost(c *Config, v string) (err error) {
+	c.DataHost, err = netip.ParseAddr(v)
+	return err
+}
+
+func dataHost(c *Config) string {
+	if !c.DataHost.IsValid() {
+		return ""
+	}
+	return c.DataHost.String()
+}
+
+func setTimeout(c *Config, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 {
+		return errors.New("expected a time such as 30s or 2m")
+	}
+	c.Timeout = d
+	return nil
+}
+
+func setTLS(_ *Config, v string) error {
+	switch v {
+	case "auto", "off":
+		return nil
+	case "require":
+		return errors.New("this version speaks no TLS, so a site that demands it cannot be reached")
+	}
+	return errors.New("expected auto, require or off")
+}
+
+// NewConfig returns the configuration of an FTP site at port 21 for the user
+// anonymous, with the defaults given; its host is still to be set.
+func NewConfig(name string, defaults ...Setting) (Config, error) {
 	name = strings.ToUpper(name)
 	if err := CheckName(name); err != nil {
 		return Config{}, err
 	}
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		// The text of a url.Error repeats the URL, password and all.
-		return bad("its URL cannot be read")
-	}
-	if u.Opaque != "" || u.Host == "" {
-		return bad("its URL has no host")
-	}
-	c := Config{Name: name, Scheme: u.Scheme, Host: u.Hostname(), Port: 21, Home: u.Path,
-		MaxSessions: DefaultMaxSessions, Timeout: 30 * time.Second}
-	switch u.Scheme {
-	case "ftp":
-	case "ftps", "dnftp":
-		return Config{}, &Error{Op: "site", Site: name, Kind: Unsupported, Msg: "this version speaks no " + u.Scheme}
-	default:
-		return bad("%s:// is no kind of site", u.Scheme)
-	}
-	if p := u.Port(); p != "" {
-		if c.Port, err = number(p, 1, 65535); err != nil {
-			return bad("its port: %v", err)
-		}
-	}
-	c.User = u.User.Username()
-	c.Password, _ = u.User.Password()
-	if c.User == "" {
-		c.User = "anonymous"
-		if c.Password == "" {
-			c.Password = "rsexec@"
-		}
-	}
-	if c.Home == "/" {
-		c.Home = "" // ftp://host/ says nothing about where to start
-	}
-	if c.Home != "" {
-		c.Home = path.Clean(c.Home)
-		if err := CheckPath(c.Home); err != nil {
+	c := Config{Name: name, Scheme: "ftp", Port: 21, User: Anonymous, Password: AnonymousPassword,
+		MaxSessions: DefaultMaxSessions, Timeout: DefaultTimeout}
+	for _, d := range defaults {
+		if err := c.Set(d.Option, d.Value); err != nil {
 			return Config{}, err
-		}
-	}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return bad("its options cannot be read")
-	}
-	for key, values := range query {
-		set, ok := options[key]
-		if !ok {
-			return bad("no option %s; there are %s", Printable(key), strings.Join(optionNames(), ", "))
-		}
-		if err := set(&c, values[len(values)-1]); err != nil {
-			return bad("option %s: %v", key, err)
 		}
 	}
 	return c, nil
 }
 
-func optionNames() []string {
-	names := make([]string, 0, len(options))
-	for n := range options {
-		names = append(names, n)
+// Set gives an option its value. An error is an *Error of kind Usage or
+// Unsupported that shows no password; c is then as it was.
+func (c *Config) Set(option, value string) error {
+	options := Options()
+	i := slices.IndexFunc(options, func(o Option) bool { return o.Name == option })
+	if i < 0 {
+		return noOption(option)
 	}
-	slices.Sort(names)
-	return names
+	changed := *c
+	err := options[i].set(&changed, value)
+	if _, ok := err.(*Error); ok {
+		return err
+	}
+	if err != nil {
+		return &Error{Kind: Usage, Msg: "option " + option + ": " + err.Error()}
+	}
+	*c = changed
+	return nil
+}
+
+// Settings returns what makes c out of NewConfig(c.Name), in the order in which
+// it is to be set. An error means that c holds what Set would refuse.
+func (c Config) Settings() ([]Setting, error) {
+	made, err := NewConfig(c.Name)
+	if err != nil {
+		return nil, err
+	}
+	var list []Setting
+	for _, o := range Options() {
+		value := o.get(&c)
+		if value == o.get(&made) {
+			continue
+		}
+		if err := made.Set(o.Name, value); err != nil {
+			return nil, err
+		}
+		list = append(list, Setting{o.Name, value})
+	}
+	return list, nil
+}
+
+// ParseURL reads the URL of a site,
+// ftp://user:password@host:port/home?option=value&..., and gives the site its
+// name in the shell. The home is absolute (RFC 1738 section 3.2.2 would have it
+// relative to the login directory; a file system has no use for that). The
+// defaults hold where the URL does not say otherwise. Errors are of kind Usage
+// or Unsupported and never show the password.
+func ParseURL(name, rawURL string, defaults ...Setting) (Config, error) {
+	c, err := NewConfig(name, defaults...)
+	if err != nil {
+		return Config{}, err
+	}
+	if err := c.SetURL(rawURL); err != nil {
+		e := During("site", Pathname{Site: c.Name}, err).(*Error)
+		if e.Kind == Usage {
+			e.Hint = "write NAME=ftp://user:password@host:port/home?option=value"
+		}
+		return Config{}, e
+	}
+	return c, nil
+}
+
+// SetURL gives the options that a site's URL says their values. Errors are as
+// those of Set; after one c is not to be used.
+func (c *Config) SetURL(rawURL string) error {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		// The text of a url.Error repeats the URL, password and all.
+		return &Error{Kind: Usage, Msg: "its URL cannot be read"}
+	}
+	if u.Opaque != "" || u.Hostname() == "" {
+		return &Error{Kind: Usage, Msg: "its URL has no host"}
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return &Error{Kind: Usage, Msg: "its options cannot be read"}
+	}
+	if err := c.Set("scheme", u.Scheme); err != nil {
+		return err
+	}
+	password, _ := u.User.Password()
+	for _, part := range []Setting{{"host", u.Hostname()}, {"port", u.Port()}, {"user", u.User.Username()},
+		{"password", password}, {"home", u.Path}} {
+		if part.Value == "" {
+			continue
+		}
+		if err := c.Set(part.Option, part.Value); err != nil {
+			return err
+		}
+	}
+	names := OptionNames()
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.Contains(names, name) {
+			return noOption(name)
+		}
+		values := query[name]
+		if err := c.Set(name, values[len(values)-1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func noOption(name string) error {
+	return &Error{Kind: Usage, Msg: fmt.Sprintf("no option %s; there are %s", Printable(name), strings.Join(OptionNames(), ", "))}
 }
 
 // CheckName returns an error if name cannot name a site: a letter, then
@@ -179,6 +381,10 @@ func CheckName(name string) error {
 
 // Address returns the host and port of the control connection.
 func (c Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// Identity returns what the site is, whatever its name and its options are: the
+// user and the server, as a URL.
+func (c Config) Identity() string { return c.Scheme + "://" + c.User + "@" + c.Address() }
 
 // DefaultDataPort returns the site's default data socket: the control port
 // less one (RFC 959 section 5.2) unless the configuration says otherwise.

@@ -53,13 +53,18 @@ func TestParseURLErrors(t *testing.T) {
 		{"SITE1", "ftp://u:secret@h?tls=maybe", Usage, "auto, require or off"},
 		{"SITE1", "ftp:u:secret@h", Usage, "no host"},
 		{"SITE1", "ftp://u:secret@/x", Usage, "no host"},
-		{"SITE1", "ftp://u:secret@h:99999", Usage, "its port"},
+		{"SITE1", "ftp://u:secret@h:99999", Usage, "option port: expected a number"},
 		{"SITE1", "ftp://u:sec%zzret@h", Usage, "cannot be read"},
 		{"SITE1", "ftp://u:secret@h?nonsense=1", Usage, "no option nonsense"},
 		{"SITE1", "ftp://u:secret@h?max-sessions=0", Usage, "max-sessions"},
 		{"SITE1", "ftp://u:secret@h?passive=perhaps", Usage, "yes or no"},
 		{"SITE1", "ftp://u:secret@h?data-host=name", Usage, "data-host"},
 		{"SITE1", "ftp://u:secret@h?timeout=-1s", Usage, "timeout"},
+		{"SITE1", "ftp://u:secret@h?timeout=30", Usage, "such as 30s"},
+		{"SITE1", "ftp://u:secret@h?host=other", Usage, "no option host"},
+		{"SITE1", "ftp://u:secret@:21", Usage, "no host"},
+		{"SITE1", "//u:secret@h", Usage, ":// is no kind of site"},
+		{"SITE1", "ftp://u:secret%0d%0aDELE%20x@h", Usage, "CR, LF or NUL"},
 		{"SITE1", "ftp://u:secret@h/a%0ab", Usage, "CR, LF or NUL"},
 		{"S", "ftp://h", Usage, "cannot name a site"},
 		{"local", "ftp://h", Usage, "cannot name a site"},
@@ -86,5 +91,80 @@ func TestConfigString(t *testing.T) {
 	}
 	if c.DefaultDataPort() != 2120 {
 		t.Error(c.DefaultDataPort())
+	}
+}
+
+func TestParseURLDefaults(t *testing.T) {
+	c, err := ParseURL("SITE1", "ftp://u:p@h?max-sessions=3", Setting{"max-sessions", "2"}, Setting{"dsk", "no"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.MaxSessions != 3 || !c.NotInDSK {
+		t.Errorf("%+v", c)
+	}
+	if _, err := ParseURL("SITE1", "ftp://h", Setting{"dsk", "perhaps"}); KindOf(err) != Usage {
+		t.Error(err)
+	}
+}
+
+// TestSettings holds that the settings of a configuration make it again.
+func TestSettings(t *testing.T) {
+	for url, want := range map[string][]Setting{
+		"ftp://h":           {{"host", "h"}},
+		"ftp://u@h":         {{"host", "h"}, {"user", "u"}},
+		"ftp://anonymous@h": {{"host", "h"}, {"password", ""}},
+		"ftp://:p@h":        {{"host", "h"}, {"password", "p"}},
+		"ftp://u:p%25@[::1]:2121/a%20b?passive=no&dsk=no&timeout=90s&data-host=::2&data-port=20&max-sessions=1&tls=off": {
+			{"host", "::1"}, {"port", "2121"}, {"user", "u"}, {"password", "p%"}, {"home", "/a b"}, {"data-host", "::2"},
+			{"data-port", "20"}, {"max-sessions", "1"}, {"passive", "no"}, {"dsk", "no"}, {"timeout", "1m30s"}},
+		"ftp://u@h?password-env=X&password-command=c&choreography=relay": {{"host", "h"}, {"user", "u"},
+			{"password-env", "X"}, {"password-command", "c"}, {"choreography", "relay"}},
+	} {
+		c, err := ParseURL("SITE1", url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Settings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", url, diff)
+		}
+		if again, err := NewConfig("SITE1", got...); err != nil || again != c {
+			t.Errorf("%s: %+v, %v", url, again, err)
+		}
+	}
+	if _, err := (Config{Name: "SITE1", Scheme: "local"}).Settings(); KindOf(err) != Usage {
+		t.Error(err)
+	}
+}
+
+func TestSet(t *testing.T) {
+	c, err := NewConfig("SITE1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := c
+	for _, s := range []Setting{{"host", ""}, {"host", "a b"}, {"host", "h:21"}, {"host", "u@h"}, {"host", "[::1]"},
+		{"port", "0"}, {"home", "pub"}, {"home", "/a\nb"}, {"user", ""}, {"user", "u\r"}, {"password", "p\x00"}, {"nonsense", "1"},
+		{"scheme", "local"}, {"passive", "true"}} {
+		if err := c.Set(s.Option, s.Value); KindOf(err) != Usage {
+			t.Errorf("%v: %v", s, err)
+		}
+	}
+	if err := c.Set("scheme", "ftps"); KindOf(err) != Unsupported {
+		t.Error(err)
+	}
+	if c != before {
+		t.Errorf("%+v", c)
+	}
+	for _, s := range []Setting{{"host", "fe80::1%eth0"}, {"host", "ftp_1.example"}, {"host", "m\u00fcnchen.example"}, {"home", "/a/../b"}} {
+		if err := c.Set(s.Option, s.Value); err != nil {
+			t.Errorf("%v: %v", s, err)
+		}
+	}
+	if c.Home != "/b" {
+		t.Error(c.Home)
 	}
 }

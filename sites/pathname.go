@@ -10,16 +10,23 @@ const LocalName = "LOCAL"
 
 // Pathname is a complete pathname: a site, and a path as that site spells it.
 type Pathname struct {
-	Site string // the site's name, in capitals
+	Site string // the site's name, in capitals; or the URL of a site without one
 	Path string // absolute; or relative where the site does not tell its home
 }
 
-// String returns p in the form SITE1:/src/prog1.pl1, fit to be shown.
+// String returns p in the form SITE1:/src/prog1.pl1, or ftp://user@host/path at
+// a site that is in no profile, fit to be shown.
 func (p Pathname) String() string {
-	if p.Site == "" {
-		return Printable(p.Path)
+	text, _ := p.MarshalText() // it has no errors
+	return Printable(string(text))
+}
+
+// MarshalText returns p in the form SITE1:/src/prog1.pl1, for programs.
+func (p Pathname) MarshalText() ([]byte, error) {
+	if p.Site == "" || strings.Contains(p.Site, "://") {
+		return []byte(p.Site + p.Path), nil
 	}
-	return Printable(p.Site + ":" + p.Path)
+	return []byte(p.Site + ":" + p.Path), nil
 }
 
 // Base returns the last element of the path, the file's name.

@@ -46,7 +46,9 @@ func (d *demoCommand) Run(ctx context.Context, c *cli, std streams, status *int)
 	if err != nil {
 		return err
 	}
-	o.Sites = network.sites
+	// Nothing of the person's own takes part, and nothing is kept.
+	o.Sites, o.Define, o.First = network.sites, nil, false
+	o.Profile, o.State = "", filepath.Join(network.dir, "state.db")
 	o.Err = std.out // the dialogues are what is to be seen
 	x, err := rsexec.New(o)
 	if err != nil {

@@ -9,27 +9,34 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/mitchellh/go-homedir"
 	"golang.org/x/term"
 
 	"rsexec/rsexec"
 	"rsexec/sites"
+	"rsexec/sites/profile"
 )
 
 // cli is the command line (DESIGN section 10).
 type cli struct {
-	Site  []string `help:"A site for this run, as NAME=ftp://user:password@host:port/home?option=value; repeatable." placeholder:"NAME=URL" sep:"none"`
-	JSON  bool     `help:"Print one JSON object a line."`
-	Trace bool     `help:"Show the control dialogues, in two columns, on standard error."`
-	Yes   bool     `help:"Answer every question with yes."`
+	Site    []string `help:"A site for this run, as NAME=ftp://user:password@host:port/home?option=value; repeatable." placeholder:"NAME=URL" sep:"none"`
+	Profile string   `help:"The folder that holds profile.toml and sites/NAME.toml." placeholder:"DIR"`
+	State   string   `help:"The file that keeps what outlives a run." placeholder:"FILE"`
+	JSON    bool     `help:"Print one JSON object a line."`
+	Trace   bool     `help:"Show the control dialogues, in two columns, on standard error."`
+	Yes     bool     `help:"Answer every question with yes."`
 
-	Shell shellCommand `cmd:"" default:"withargs" help:"The interactive shell, or with -c statements to perform (the default)."`
-	Run   runCommand   `cmd:"" help:"Perform a batch script."`
-	Serve serveCommand `cmd:"" help:"Be a site: serve a folder by FTP."`
-	Demo  demoCommand  `cmd:"" help:"Show the shell's main work on a network of embedded sites."`
+	Shell  shellCommand  `cmd:"" default:"withargs" help:"The interactive shell, or with -c statements to perform (the default)."`
+	Run    runCommand    `cmd:"" help:"Perform a batch script."`
+	Import importCommand `cmd:"" help:"Add to the profile the sites that another program keeps."`
+	Serve  serveCommand  `cmd:"" help:"Be a site: serve a folder by FTP."`
+	Demo   demoCommand   `cmd:"" help:"Show the shell's main work on a network of embedded sites."`
 }
 
 const description = `A network-wide shell: many FTP hosts look like one file system, and files go from server to server.
@@ -85,16 +92,23 @@ func (c *cli) executive(std streams) (*rsexec.Executive, error) {
 
 func (c *cli) options(std streams) (rsexec.Options, error) {
 	o := rsexec.Options{Out: std.out, Err: std.err, JSON: c.JSON, Trace: c.Trace, Yes: c.Yes}
+	if err := c.load(&o, std); err != nil {
+		return o, err
+	}
+	given := make(map[string]bool)
 	for _, s := range c.Site {
 		name, url, ok := strings.Cut(s, "=")
 		if !ok {
 			return o, &sites.Error{Op: "--site", Kind: sites.Usage, Msg: "no = in it",
 				Hint: "write --site NAME=ftp://user:password@host:port/home"}
 		}
-		config, err := sites.ParseURL(name, url)
+		config, err := sites.ParseURL(name, url, o.Defaults...)
 		if err != nil {
 			return o, err
 		}
+		// One that is named for this run takes the place of the profile's.
+		o.Sites = slices.DeleteFunc(o.Sites, func(other sites.Config) bool { return other.Name == config.Name && !given[config.Name] })
+		given[config.Name] = true
 		o.Sites = append(o.Sites, config)
 	}
 	if f, ok := std.out.(*os.File); ok {
@@ -111,6 +125,42 @@ func (c *cli) options(std streams) (rsexec.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// load reads the profile and finds the state file.
+func (c *cli) load(o *rsexec.Options, std streams) (err error) {
+	o.Profile, o.State = c.Profile, c.State
+	if o.Profile == "" {
+		if o.Profile, err = profile.DefaultDir(); err != nil {
+			return err
+		}
+	}
+	if o.State == "" {
+		dir, err := stateDir()
+		if err != nil {
+			return &sites.Error{Op: "find the state file", Kind: sites.Other, Err: err, Hint: "name one with --state"}
+		}
+		o.State = filepath.Join(dir, "state.db")
+	}
+	p, err := profile.Load(o.Profile)
+	if err != nil {
+		return err
+	}
+	for _, problem := range p.Problems {
+		fmt.Fprintf(std.err, "rsexec: %v\n", problem)
+	}
+	o.Sites, o.Defaults, o.Define, o.First = p.Sites, p.Defaults, p.Define, p.Ambiguous == profile.First
+	return nil
+}
+
+// stateDir returns the folder of what outlives a run: rsexec in XDG_STATE_HOME,
+// or else in ~/.local/state.
+func stateDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "rsexec"), nil
+	}
+	home, err := homedir.Dir()
+	return filepath.Join(home, ".local", "state", "rsexec"), err
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

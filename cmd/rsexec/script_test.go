@@ -15,7 +15,24 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rsexec": main})
+	testscript.Main(apart{m}, map[string]func(){"rsexec": main})
+}
+
+// apart runs the tests with a profile and a state of their own: nothing of the
+// person who runs them takes part.
+type apart struct{ *testing.M }
+
+func (a apart) Run() int {
+	dir, err := os.MkdirTemp("", "rsexec-test-")
+	if err == nil {
+		err = errors.Join(os.Setenv("XDG_CONFIG_HOME", dir), os.Setenv("XDG_STATE_HOME", dir))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	return a.M.Run()
 }
 
 // TestScripts performs the files of testdata/script, which are also the
@@ -30,6 +47,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":    serveInScript,
 			"dialogue": dialogueOfScript,

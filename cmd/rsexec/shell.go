@@ -9,10 +9,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/chzyer/readline"
-	"github.com/mitchellh/go-homedir"
 
 	"rsexec/grammar"
 	"rsexec/rsexec"
@@ -79,9 +79,15 @@ func interact(ctx context.Context, o rsexec.Options) (err error) {
 	}
 	fmt.Fprint(o.Err, welcome)
 	if len(o.Sites) == 0 {
-		fmt.Fprint(o.Err, "No sites yet: start it with --site NAME=ftp://user:password@host, or see rsexec demo --keep.\n")
+		fmt.Fprint(o.Err, "There are no sites yet. SITE ADD name ftp://user:password@host adds one, rsexec import takes them from\n"+
+			"other programs, and rsexec demo --keep is a network to try things on.\n")
 	}
+	watching, stopWatching := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { x.Watch(watching) })
 	loop(ctx, x, line)
+	stopWatching()
+	watch.Wait()
 	return x.Close()
 }
 
@@ -180,11 +186,10 @@ func askLine(line *readline.Instance, question string, secret bool) (string, err
 
 // historyFile returns where the history is kept, which is for its owner only.
 func historyFile() (string, error) {
-	home, err := homedir.Dir()
+	dir, err := stateDir()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(home, ".local", "state", "rsexec")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}

@@ -34,16 +34,16 @@ type Job struct {
 
 // Result tells what was done. Its JSON form is part of the "transfer" event.
 type Result struct {
-	Verb             string  `json:"verb"`
-	Source           string  `json:"source"`
-	Destination      string  `json:"destination"`
-	Bytes            int64   `json:"bytes"`              // of the source, now at the destination; -1 where no site tells
-	Choreography     string  `json:"choreography"`       // the one that carried the last byte
-	BytesThroughUser int64   `json:"bytes_through_user"` // counted on this host's data connections
-	Verified         string  `json:"verified"`           // "size", or "none" where a server does not tell sizes
-	Seconds          float64 `json:"seconds"`
-	Attempts         int     `json:"attempts"`        // figures that were begun
-	Route            string  `json:"route,omitempty"` // who listened and who connected
+	Verb             string         `json:"verb"`
+	Source           sites.Pathname `json:"source"`
+	Destination      sites.Pathname `json:"destination"`
+	Bytes            int64          `json:"bytes"`              // of the source, now at the destination; -1 where no site tells
+	Choreography     string         `json:"choreography"`       // the one that carried the last byte
+	BytesThroughUser int64          `json:"bytes_through_user"` // counted on this host's data connections
+	Verified         string         `json:"verified"`           // "size", or "none" where a server does not tell sizes
+	Seconds          float64        `json:"seconds"`
+	Attempts         int            `json:"attempts"`        // figures that were begun
+	Route            string         `json:"route,omitempty"` // who listened and who connected
 }
 
 // Mover performs jobs. Its methods may be called from several goroutines.
@@ -85,7 +85,7 @@ func (m *Mover) Do(ctx context.Context, j Job) (Result, error) {
 		return Result{}, sites.During(j.Verb, j.Dest, err)
 	}
 	return Result{
-		Verb: j.Verb, Source: j.Source.String(), Destination: w.job.Dest.String(),
+		Verb: j.Verb, Source: j.Source, Destination: w.job.Dest,
 		Bytes: w.bytes, Choreography: w.figure.Name, Route: w.figure.Summary,
 		BytesThroughUser: max(w.in.Load(), w.out.Load()),
 		Verified:         w.verified, Seconds: time.Since(began).Seconds(), Attempts: w.attempts,

@@ -84,7 +84,7 @@ func (c *Conn) newExchange(ctx context.Context, line string, events chan<- *Exch
 // connection ends.
 func (c *Conn) read() {
 	defer close(c.reader)
-	r := &telnetReader{src: bufio.NewReader(c.nc), refuse: c.write}
+	r := &telnetReader{src: bufio.NewReader(newQuickAcks(c.nc)), refuse: c.write}
 	for {
 		reply, err := readReply(r)
 		if err != nil {

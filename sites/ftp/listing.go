@@ -5,338 +5,254 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"rsexec/sites"
+	"rsexec/sites/ftp/listing"
 )
 
-// A lineParser reads one line of a listing. ok is false if it does not
-// understand the line; skip is true for a line that names no entry, such as
-// "total 12" or an entry for the directory itself.
-type lineParser func(line string, now time.Time) (e sites.Entry, skip, ok bool)
+// A listCommand is one of the commands that list a directory.
+type listCommand struct {
+	line string // the command and its options
 
-// listings are the commands that list a directory, in the order in which they
-// are tried, and the forms of line that each may bring.
-var listings = []struct {
-	verb  string
-	forms []lineParser
-}{
-	{"MLSD", []lineParser{parseMLSD}},
-	{"LIST", []lineParser{parseUNIX, parseDOS}},
-	{"NLST", []lineParser{parseNLST}},
+	// pattern says that servers take the argument for a pattern, or what it
+	// begins with for options. So the directory is entered, which also shows
+	// that it is there: some servers list a missing one as empty.
+	pattern bool
+
+	// proof says that the options may mean something else to the server, or
+	// nothing. The listing counts only if it has entries for the directory
+	// itself or its parent, until one had.
+	proof bool
 }
 
-// maxUnread is how many lines of a listing that nobody understands are kept
-// for the error.
-const maxUnread = 3
+// listNLST lists the names alone, which every server can.
+var listNLST = listCommand{line: "NLST", pattern: true}
+
+// listCommands are tried in this order. Those that were refused, or not proven,
+// are remembered. vsftpd hides names that begin with a dot, but for "-a";
+// ProFTPD would list a directory of that name.
+var listCommands = []listCommand{
+	{line: "MLSD"},
+	{line: "LIST -a", pattern: true, proof: true},
+	{line: "LIST", pattern: true},
+	listNLST,
+}
+
+const (
+	// maxUnproven is how many entries of a listing are held back until it is
+	// proven.
+	maxUnproven = 1000
+
+	// patternSigns are the characters that servers give a meaning to.
+	patternSigns = "*?[]{}~ "
+
+	// closedSign tells, in a reply that says all is well, that it is not
+	// (vsftpd). It is in small letters.
+	closedSign = "failed to open directory"
+)
+
+var (
+	// emptySigns tell in a refusal, in small letters, that the directory is
+	// empty.
+	emptySigns = []string{"no files", "no such file", "not found", "no members", "no data sets", "no entries", "empty"}
+
+	// optionRefused holds the codes of refusals that may mean the option, which
+	// many servers take for the name of a file.
+	optionRefused = map[int]bool{450: true, 500: true, 501: true, 502: true, 504: true, 550: true, 553: true}
+)
 
 // List calls yield for each entry of a directory. Lines that cannot be read
-// are an error of kind Protocol, given after the last entry.
+// are an error of kind Protocol, given after the last entry. Of a server that
+// gives names alone, the entries are of type Unknown.
 func (f *Site) List(ctx context.Context, path string, yield func(sites.Entry) bool) error {
-	err := f.with(ctx, func(s *Session) (err error) {
-		for _, l := range listings {
-			if s.site.Knows(l.verb) == No {
-				continue
-			}
-			err = s.list(ctx, l.verb, path, yield)
-			if sites.KindOf(err) != sites.Unsupported {
-				return err
-			}
-		}
-		return err
-	})
+	err := f.with(ctx, func(s *Session) error { return s.list(ctx, path, yield) })
 	return sites.During("list", sites.Pathname{Site: f.config.Name, Path: path}, err)
 }
 
-// list lists one directory with the command given.
-func (s *Session) list(ctx context.Context, verb, path string, yield func(sites.Entry) bool) error {
-	line := verb
-	if path != "" {
-		line += " " + path
-	}
-	if verb != "MLSD" && strings.ContainsAny(path, "*?[]{}~ ") && strings.HasPrefix(path, "/") {
-		// Servers take such a path for a pattern or for options, so the
-		// directory is entered.
-		if err := s.enter(ctx, path); err != nil {
+// list lists one directory with the first command that the server knows.
+func (s *Session) list(ctx context.Context, path string, yield func(sites.Entry) bool) error {
+	var err error = &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Msg: "the server knows no command that lists a directory"}
+	for _, c := range listCommands {
+		if s.site.Knows(c.line) == No || s.site.Knows(verbOf(c.line)) == No || c.proof && s.dialect == Old {
+			continue
+		}
+		err = s.listBy(ctx, c, path, yield)
+		if sites.KindOf(err) != sites.Unsupported {
 			return err
 		}
-		line = verb
+	}
+	return err
+}
+
+// listBy lists one directory with the command given. An error of kind
+// Unsupported means that another one may do.
+func (s *Session) listBy(ctx context.Context, c listCommand, path string, yield func(sites.Entry) bool) error {
+	line, entered := c.line, false
+	if _, home, _ := s.site.knowledge(); strings.HasPrefix(home, "/") {
+		path = sites.Pathname{Path: home}.Join(path).Path // the working directory may be any
+	}
+	if c.pattern && path != "" {
+		var err error
+		if entered, err = s.tryEnter(ctx, path); err != nil {
+			return err
+		}
+	}
+	if path != "" && !entered {
+		if c.proof {
+			return unproven(c)
+		}
+		line += " " + path
 	}
 	d, err := s.transfer(ctx, line, 0, nothing)
 	if err != nil {
-		return err
+		return s.refusedListing(c, path, entered, err)
 	}
 	r := reader{d}
-	defer r.Close()
-	p := listParser{forms: slices.Clone(formsOf(verb)), now: time.Now()}
+	defer r.Close() // its error is one of those below, or of no interest once the caller has enough
+	if !c.proof || s.site.Knows(c.line) == Yes {
+		return s.read(r, listing.New(verbOf(c.line), time.Now(), yield))
+	}
+	again, err := s.prove(r, c, yield)
+	if again {
+		return s.listBy(ctx, c, path, yield)
+	}
+	return err
+}
+
+// refusedListing returns what the refusal err of a listing command means: nil
+// if it says that the directory, which was entered, is empty.
+func (s *Session) refusedListing(c listCommand, path string, entered bool, err error) error {
+	e, ok := err.(*sites.Error)
+	if !ok || e.Code == 0 {
+		return err
+	}
+	text := strings.ToLower(e.Text)
+	switch {
+	case c.proof && optionRefused[e.Code] && e.Kind != sites.Permission:
+		// The command without the option is yet to be tried.
+		s.site.setKnown(verbOf(c.line), Maybe)
+		s.site.setKnown(c.line, No)
+		return unproven(c)
+	case entered && (e.Code == 450 || e.Code == 550) && slices.ContainsFunc(emptySigns, func(sign string) bool { return strings.Contains(text, sign) }):
+		return nil
+	case e.Code == 501: // pyftpdlib: "501 No such directory"
+		e.Kind = find(fileSigns, text, strings.ToLower(path), e.Kind)
+	}
+	return err
+}
+
+// tryEnter makes an absolute path the working directory, where that costs
+// nothing or the path cannot be an argument. It reports whether it did.
+func (s *Session) tryEnter(ctx context.Context, path string) (bool, error) {
+	_, home, _ := s.site.knowledge()
+	if !strings.HasPrefix(path, "/") || !strings.HasPrefix(home, "/") && !strings.ContainsAny(path, patternSigns) || s.site.Knows("CWD") == No {
+		return false, nil
+	}
+	err := s.enter(ctx, path)
+	s.Heard("CWD", err)
+	if sites.KindOf(err) == sites.Unsupported {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// prove reads a listing whose entries come out when it is proven, and remembers
+// whether it was. If it was too late to hold all back, it is to be read again.
+func (s *Session) prove(r reader, c listCommand, yield func(sites.Entry) bool) (again bool, err error) {
+	var p *listing.Parser
+	var held []sites.Entry
+	enough := false
+	release := func() bool {
+		for _, e := range held {
+			if enough = enough || !yield(e); enough {
+				break
+			}
+		}
+		held = nil
+		return !enough
+	}
+	p = listing.New(verbOf(c.line), time.Now(), func(e sites.Entry) bool {
+		switch {
+		case again:
+			return true
+		case p.Dots():
+			enough = !release() || !yield(e)
+			return !enough
+		case len(held) == maxUnproven:
+			again, held = true, nil
+			return true
+		}
+		held = append(held, e)
+		return true
+	})
+	err = s.read(r, p)
+	switch {
+	case err != nil && p.Entries() == 0 && !p.Dots():
+		return false, err
+	case !p.Dots():
+		s.site.setKnown(c.line, No)
+		return false, unproven(c)
+	}
+	s.site.setKnown(c.line, Yes)
+	if !again && !release() {
+		return false, nil
+	}
+	return again && err == nil, err
+}
+
+// read reads a listing to its end, or until the caller has enough.
+func (s *Session) read(r reader, p *listing.Parser) error {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 4096), maxReplyLine)
+	lines.Buffer(make([]byte, 0, maxReplyLine), maxReplyLine)
 	for lines.Scan() {
 		if lines.Err() != nil {
 			break // the listing broke off, so that this line may be cut short
 		}
-		if e, ok := p.line(lines.Text()); ok && !yield(e) {
+		if !p.Line(lines.Text()) {
 			return nil
 		}
 	}
-	if err := lines.Err(); err != nil {
-		if err == bufio.ErrTooLong {
-			err = protocolError("a line of more than %d bytes in a listing", maxReplyLine)
-		}
-		return err
-	}
-	return p.err()
-}
-
-func formsOf(verb string) []lineParser {
-	for _, l := range listings {
-		if l.verb == verb {
-			return l.forms
-		}
-	}
-	return nil
-}
-
-// listParser reads the lines of one listing. The form that understood the
-// last line is asked first.
-type listParser struct {
-	forms  []lineParser
-	now    time.Time
-	unread []string
-	more   int // unread lines beyond those kept
-}
-
-func (p *listParser) line(line string) (sites.Entry, bool) {
-	line = strings.TrimSuffix(line, "\r")
-	if strings.TrimSpace(line) == "" {
-		return sites.Entry{}, false
-	}
-	for i, form := range p.forms {
-		e, skip, ok := form(line, p.now)
-		if !ok {
-			continue
-		}
-		p.forms[0], p.forms[i] = p.forms[i], p.forms[0]
-		if skip || e.Name == "." || e.Name == ".." {
-			return sites.Entry{}, false
-		}
-		if strings.ContainsAny(e.Name, "/\x00") || e.Name == "" {
-			break // no honest server has such a name
-		}
-		return e, true
-	}
-	if len(p.unread) < maxUnread {
-		p.unread = append(p.unread, clip(line))
-	} else {
-		p.more++
-	}
-	return sites.Entry{}, false
-}
-
-func (p *listParser) err() error {
-	if len(p.unread) == 0 {
+	if !p.End() {
 		return nil
 	}
-	return protocolError("%d lines of the listing cannot be read, such as %q", len(p.unread)+p.more, p.unread[0])
+	switch err := lines.Err(); {
+	case err == bufio.ErrTooLong:
+		return protocolError("a line of more than %d bytes in a listing", maxReplyLine)
+	case err != nil:
+		return err
+	}
+	if reply, _, _ := r.x.Outcome(); p.Entries() == 0 && strings.Contains(strings.ToLower(reply.Text()), closedSign) {
+		return &sites.Error{Kind: sites.Permission, Code: reply.Code, Text: reply.Text()}
+	}
+	return unreadError(p)
 }
 
-// parseMLSD reads a line of MLSD (RFC 3659 section 7): facts, one blank, the
-// name.
-func parseMLSD(line string, _ time.Time) (e sites.Entry, skip, ok bool) {
-	facts, _, _ := strings.Cut(line, " ")
-	lower := strings.ToLower(facts)
-	if strings.Contains(lower, "type=cdir;") || strings.Contains(lower, "type=pdir;") {
-		return sites.Entry{}, true, true
+// unreadError returns the error that the unread lines of a listing are. Where
+// all are such, what they say may be why there is no listing.
+func unreadError(p *listing.Parser) error {
+	n, first := p.Unread()
+	if n == 0 {
+		return nil
 	}
-	e, ok = parseFacts(line)
-	return e, false, ok
+	kind := sites.Protocol
+	if p.Entries() == 0 && !p.Dots() {
+		kind = find(fileSigns, strings.ToLower(first[0]), "", kind)
+	}
+	msg := fmt.Sprintf("1 line of the listing cannot be read: %q", first[0])
+	if n > 1 {
+		msg = fmt.Sprintf("%d lines of the listing cannot be read, such as %q", n, first[0])
+	}
+	return &sites.Error{Kind: kind, Msg: msg}
 }
 
-// parseFacts reads "fact=value;fact=value; name". Names may hold anything,
-// leading blanks too, so the line is cut at the first blank.
-func parseFacts(line string) (sites.Entry, bool) {
-	facts, name, ok := strings.Cut(line, " ")
-	if !ok || name == "" || facts != "" && !strings.HasSuffix(facts, ";") {
-		return sites.Entry{}, false
-	}
-	e := sites.Entry{Name: name, Size: -1}
-	for fact := range strings.SplitSeq(strings.TrimSuffix(facts, ";"), ";") {
-		key, value, _ := strings.Cut(fact, "=")
-		switch strings.ToLower(key) {
-		case "type":
-			e.Type, e.Target = typeFact(value)
-		case "size":
-			if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {
-				e.Size = n
-			}
-		case "modify":
-			e.Modified, _ = parseTime(value)
-		}
-	}
-	if e.Type != sites.File {
-		e.Size = -1
-	}
-	return e, true
+func verbOf(line string) string {
+	verb, _, _ := strings.Cut(line, " ")
+	return verb
 }
 
-func typeFact(value string) (t sites.EntryType, target string) {
-	kind, rest, _ := strings.Cut(value, ":")
-	switch strings.ToLower(kind) {
-	case "file":
-		return sites.File, ""
-	case "dir", "cdir", "pdir":
-		return sites.Directory, ""
-	case "os.unix=slink", "os.unix=symlink":
-		return sites.Link, rest
-	}
-	return sites.Unknown, ""
-}
-
-// parseUNIX reads a line of ls -l, with or without the group.
-//
-//	-rw-r--r--   1 user group   1234 Nov 21 05:47 name
-//	lrwxrwxrwx   1 user group      4 Jan  2  2020 name -> target
-func parseUNIX(line string, now time.Time) (e sites.Entry, skip, ok bool) {
-	if strings.HasPrefix(line, "total ") {
-		_, err := strconv.ParseUint(strings.TrimSpace(line[len("total "):]), 10, 64)
-		return sites.Entry{}, true, err == nil
-	}
-	if len(line) < 10 {
-		return sites.Entry{}, false, false
-	}
-	e = sites.Entry{Size: -1}
-	switch line[0] {
-	case '-':
-		e.Type = sites.File
-	case 'd':
-		e.Type = sites.Directory
-	case 'l':
-		e.Type = sites.Link
-	case 'b', 'c', 'p', 's', 'D':
-		e.Type = sites.Unknown
-	default:
-		return sites.Entry{}, false, false
-	}
-	for _, c := range line[1:10] {
-		if !strings.ContainsRune("rwxsStTlL-", c) {
-			return sites.Entry{}, false, false
-		}
-	}
-	// The date is what marks off the name: a month in words, a day, and a time
-	// or a year. The field before it is the size.
-	fields := fieldsAt(line)
-	for i := 2; i+3 < len(fields); i++ {
-		modified, ok := unixDate(fields[i].text, fields[i+1].text, fields[i+2].text, now)
-		if !ok {
-			continue
-		}
-		if size, err := strconv.ParseInt(fields[i-1].text, 10, 64); err == nil && e.Type == sites.File {
-			e.Size = size
-		}
-		e.Modified = modified
-		// One blank ends the date; the name may begin with more of them.
-		e.Name = line[fields[i+2].end+1:]
-		if e.Type == sites.Link {
-			if name, target, ok := strings.Cut(e.Name, " -> "); ok {
-				e.Name, e.Target = name, target
-			}
-		}
-		return e, false, e.Name != ""
-	}
-	return sites.Entry{}, false, false
-}
-
-type field struct {
-	text string
-	end  int // offset behind it
-}
-
-// fieldsAt splits a line at blanks, as far as a date can stand.
-func fieldsAt(line string) []field {
-	var fields []field
-	for i := 0; i < len(line) && len(fields) < 12; {
-		for i < len(line) && line[i] == ' ' {
-			i++
-		}
-		start := i
-		for i < len(line) && line[i] != ' ' {
-			i++
-		}
-		if i > start {
-			fields = append(fields, field{line[start:i], i})
-		}
-	}
-	return fields
-}
-
-// unixDate reads the date of ls: "Nov 21 05:47" is within the last 12 months,
-// "Nov 21 2019" has its year. The time zone is the server's and unknown; UTC
-// stands for it.
-func unixDate(month, day, last string, now time.Time) (time.Time, bool) {
-	d, err := strconv.Atoi(day)
-	if err != nil || d < 1 || d > 31 || len(month) != 3 {
-		return time.Time{}, false
-	}
-	if strings.Contains(last, ":") {
-		for _, year := range []int{now.Year(), now.Year() - 1} {
-			t, err := time.Parse("Jan 2 15:04 2006", fmt.Sprintf("%s %d %s %d", month, d, last, year))
-			// A server's clock may be a day ahead of ours.
-			if err == nil && t.Before(now.Add(24*time.Hour)) {
-				return t, true
-			}
-		}
-		return time.Time{}, false
-	}
-	if len(last) != 4 {
-		return time.Time{}, false
-	}
-	t, err := time.Parse("Jan 2 2006", fmt.Sprintf("%s %d %s", month, d, last))
-	return t, err == nil
-}
-
-// parseDOS reads a line of DIR as IIS writes it.
-//
-//	11-21-26  05:47AM       <DIR>          name
-//	11-21-2026  05:47AM               1234 name
-func parseDOS(line string, _ time.Time) (e sites.Entry, skip, ok bool) {
-	fields := fieldsAt(line)
-	if len(fields) < 4 {
-		return sites.Entry{}, false, false
-	}
-	stamp := fields[0].text + " " + strings.ToUpper(fields[1].text)
-	for _, layout := range []string{"01-02-06 03:04PM", "01-02-2006 03:04PM", "01-02-06 15:04", "2006-01-02 15:04"} {
-		t, err := time.Parse(layout, stamp)
-		if err != nil {
-			continue
-		}
-		e = sites.Entry{Modified: t, Size: -1}
-		switch n, err := strconv.ParseInt(strings.ReplaceAll(fields[2].text, ",", ""), 10, 64); {
-		case err == nil && n >= 0:
-			e.Type, e.Size = sites.File, n
-		case strings.EqualFold(fields[2].text, "<DIR>"):
-			e.Type = sites.Directory
-		case strings.EqualFold(fields[2].text, "<SYMLINKD>"), strings.EqualFold(fields[2].text, "<JUNCTION>"), strings.EqualFold(fields[2].text, "<SYMLINK>"):
-			e.Type = sites.Link
-		default:
-			return sites.Entry{}, false, false
-		}
-		name := line[fields[2].end:]
-		if e.Type == sites.File {
-			name = strings.TrimPrefix(name, " ")
-		} else {
-			name = strings.TrimLeft(name, " ") // the column is padded to the size's width
-		}
-		e.Name = name
-		return e, false, name != ""
-	}
-	return sites.Entry{}, false, false
-}
-
-// parseNLST reads a line of NLST: a name, perhaps with the directory before
-// it.
-func parseNLST(line string, _ time.Time) (e sites.Entry, skip, ok bool) {
-	name := sites.Pathname{Path: line}.Base()
-	return sites.Entry{Name: name, Size: -1}, false, name != ""
+// unproven is the error that makes the next command be tried.
+func unproven(c listCommand) error {
+	return &sites.Error{Kind: sites.Unsupported, Msg: "the server does not know " + c.line}
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"rsexec/sites"
+	"rsexec/sites/ftp/listing"
 )
 
 // Knowledge says whether a server knows a command.
@@ -209,7 +210,7 @@ func (s *Session) statMLST(ctx context.Context, path string) (sites.Entry, error
 		return sites.Entry{}, err
 	}
 	for _, line := range reply.Lines[1:] {
-		if e, ok := parseFacts(strings.TrimPrefix(line, " ")); ok {
+		if e, ok := listing.Facts(strings.TrimPrefix(line, " ")); ok {
 			// Servers write the whole path here; the caller asked for this one.
 			e.Name = sites.Pathname{Path: strings.TrimRight(path, "/")}.Base()
 			return e, nil
@@ -224,7 +225,7 @@ func (s *Session) statSIZE(ctx context.Context, path string) (sites.Entry, error
 	if err == nil {
 		entry.Size = size
 		if reply, err := s.try(ctx, "MDTM "+path); err == nil {
-			entry.Modified, _ = parseTime(reply.Last()) // a time nobody understands is no time
+			entry.Modified, _ = listing.Time(reply.Last()) // a time nobody understands is no time
 		} else if s.Err() != nil {
 			return sites.Entry{}, err
 		}
@@ -251,7 +252,7 @@ func (s *Session) statNLST(ctx context.Context, path string) (sites.Entry, error
 	}
 	p := sites.Pathname{Site: s.Conn.site, Path: path}
 	var found *sites.Entry
-	err := s.list(ctx, "NLST", p.Dir().Path, func(e sites.Entry) bool {
+	err := s.listBy(ctx, listNLST, p.Dir().Path, func(e sites.Entry) bool {
 		if e.Name == p.Base() {
 			found = &e
 		}

@@ -61,6 +61,24 @@ var dialogues = []struct {
 		{`RMD a"b`, "250 "}, {"RMD /", "550 "}, {"XMKD d", "257 "}, {"XCWD d", "250 "}, {"XCUP", "250 "}, {"XRMD d", "250 "},
 		{"RETR f\x00", "501 "}, {"RETR f\rg", "501 "},
 	}},
+	{"digests", Modern, [][2]string{
+		{"HASH f", "530 "}, {"XCRC f", "530 "}, {"OPTS HASH", "200 SHA-256"},
+		{"USER u", "331 "}, {"PASS p", "230 "},
+		{"HASH f", "213 SHA-256 0-3 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad f"}, {"NOOP", "200 "},
+		{"TYPE A", "200 "}, {"HASH ./f", "213 SHA-256 0-3 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad ./f"}, {"TYPE I", "200 "},
+		{"OPTS HASH sha-512", "200 SHA-512"}, {"OPTS HASH", "200 SHA-512"},
+		{"HASH /f", "213 SHA-512 0-3 ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f /f"},
+		{"OPTS HASH SHA-1", "200 SHA-1"}, {"HASH f", "213 SHA-1 0-3 a9993e364706816aba3e25717850c26c9cd0d89d f"}, {"STAT", "211-"},
+		{"OPTS HASH MD5", "200 MD5"}, {"HASH f", "213 MD5 0-3 900150983cd24fb0d6963f7d28e17f72 f"},
+		{"OPTS HASH CRC32", "200 CRC32"}, {"HASH f", "213 CRC32 0-3 352441c2 f"},
+		{"OPTS HASH CRC-37", "501 "}, {"OPTS HASH SHA-512*", "501 "}, {"OPTS HASH", "200 CRC32"},
+		{"XSHA256 f", "250 BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD"},
+		{"XSHA512 f", "250 DDAF35A193617ABACC417349AE20413112E6FA4E89A97EA20A9EEEE64B55D39A2192992A274FC1A836BA3C23A3FEEBBD454D4423643CE80E2A9AC94FA54CA49F"},
+		{"XSHA1 f", "250 A9993E364706816ABA3E25717850C26C9CD0D89D"}, {"XMD5 f", "250 900150983CD24FB0D6963F7D28E17F72"}, {"XCRC f", "250 352441C2"},
+		{"HASH none", "550 "}, {"HASH d", "550 /d: not a regular file"}, {"HASH /", "550 "}, {"HASH", "501 "}, {"HASH f\x00", "501 "}, {"XMD5 none", "550 "}, {"XMD5 d", "550 "}, {"XMD5", "501 "},
+		{"RNFR f", "350 "}, {"RNTO a 0 1", "250 "}, {"HASH a 0 1", "213 CRC32 0-3 352441c2 a 0 1"}, {"XCRC a 0 1", "250 352441C2"},
+		{"REIN", "220 "}, {"OPTS HASH", "200 SHA-256"},
+	}},
 	{"data setups", Modern, [][2]string{
 		{"USER u", "331 "}, {"PASS p", "230 "},
 		{"RETR f", "425 "}, {"STOR f", "425 "},
@@ -250,12 +268,14 @@ func TestFeat(t *testing.T) {
 	c := s.dial()
 	got := c.do("FEAT", "211-")
 	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n" +
-		" MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
+		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
+		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {
 		t.Errorf("FEAT\n%s\nwant\n%s", got, want)
 	}
 	c.do("OPTS MLST size;", "200 MLST OPTS size;")
-	if got := c.do("FEAT", "211-"); !strings.Contains(got, " MLST type;size*;modify;UNIX.mode;\r\n") {
+	c.do("OPTS HASH SHA-1", "200 SHA-1")
+	if got := c.do("FEAT", "211-"); !strings.Contains(got, " HASH SHA-256;SHA-512;SHA-1*;MD5;CRC32\r\n MLST type;size*;modify;UNIX.mode;\r\n") {
 		t.Errorf("FEAT\n%s", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -51,7 +52,7 @@ func (s *session) refuse(name string, err error) {
 		s.reply(notPlainFile, name)
 	case errors.Is(err, fs.ErrNotExist):
 		s.reply(notFound, name)
-	case errors.Is(err, fs.ErrExist):
+	case errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTEMPTY): // which is an ErrExist to Go
 		s.reply(nameExists, name)
 	case storageFull(err):
 		s.reply(storageExhausted, name)

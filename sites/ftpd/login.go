@@ -78,7 +78,7 @@ func (s *session) logout() {
 // reinVerb performs REIN: as if the control connection had just been opened.
 func (s *session) reinVerb(context.Context, string) {
 	s.logout()
-	s.image, s.facts, s.epsvAll = false, allFacts, false
+	s.image, s.facts, s.hash, s.epsvAll = false, allFacts, algorithms[0], false
 	s.reply(reinitialized)
 }
 

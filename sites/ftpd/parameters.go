@@ -72,6 +72,8 @@ func (s *session) optsVerb(_ context.Context, arg string) {
 	case "MLST":
 		s.facts = parseFacts(value)
 		s.reply(done, strings.TrimSuffix("MLST OPTS "+s.facts.String(), " "))
+	case "HASH":
+		s.chooseHash(value)
 	case "UTF8", "UTF-8":
 		if v := strings.ToUpper(strings.TrimSpace(value)); v != "" && v != "ON" {
 			s.reply(badParameter, "UTF8 is always on")
@@ -79,6 +81,6 @@ func (s *session) optsVerb(_ context.Context, arg string) {
 		}
 		s.reply(done, "UTF8 is on")
 	default:
-		s.reply(badSyntax, "OPTS knows UTF8 and MLST")
+		s.reply(badSyntax, "OPTS knows UTF8, MLST and HASH")
 	}
 }

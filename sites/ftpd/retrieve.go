@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	errNotPlain     = errors.New("not a plain file")
+	errNotPlain     = errors.New("not a regular file")
 	errASCIIRestart = errors.New("REST works in TYPE I only")
 )
 

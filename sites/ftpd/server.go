@@ -12,6 +12,8 @@
 //     sent and the other side closed in order, or was received up to the other
 //     side's orderly close and is in the file. A transfer the server breaks off
 //     while sending is reset, so the receiver cannot take it for the end of file.
+//   - A digest is of the bytes that RETR in TYPE I would have sent, and ends with its
+//     session.
 //   - A data connection is made only with the user's own host or a host in
 //     Server.AllowPeers (RFC 2577 section 3).
 //   - Serve returns only when every goroutine it started has ended.
@@ -33,7 +35,7 @@ import (
 type Dialect string
 
 const (
-	Modern Dialect = "modern" // RFC 959, 2428, 2389 and 3659, with LSTN and SOCK
+	Modern Dialect = "modern" // RFC 959, 2428, 2389 and 3659, with LSTN, SOCK and HASH
 	RFC438 Dialect = "rfc438" // 1973: LSTN and SOCK, RFC 438
 	RFC478 Dialect = "rfc478" // 1973: SOCK and PASV without an address, RFC 478
 )
@@ -48,8 +50,9 @@ type Server struct {
 	AllowPeers []netip.Prefix
 
 	// Logger gets one record "command" for each command, one "reply" for each
-	// reply and one "transfer" for each transfer, all at Info and with the
-	// attributes session and remote. Passwords are masked. nil discards.
+	// reply, one "transfer" for each transfer and one "digest" for each digest
+	// that was begun, all at Info and with the attributes session and remote.
+	// Passwords are masked. nil discards.
 	Logger *slog.Logger
 
 	// IdleTimeout ends a session that gives no command for so long; a running

@@ -67,6 +67,7 @@ type session struct {
 	restart    int64
 	renameFrom string
 	facts      factSet
+	hash       algorithm // of HASH
 	epsvAll    bool
 
 	data     dataSetup // how the next data connection comes about; nil: not said
@@ -99,6 +100,7 @@ func (svc *service) serve(ctx context.Context, conn net.Conn, id int) {
 		peer:  unmapped(peer),
 		cwd:   "/",
 		facts: allFacts,
+		hash:  algorithms[0],
 	}
 	s.run(ctx)
 }
@@ -184,7 +186,7 @@ func (s *session) take(ctx context.Context, in input) {
 	if !in.tooLong && !in.ended {
 		c = parseCommand(in.line)
 	}
-	if s.transfer != nil && len(s.waiting) == 0 && s.svc.verbs[c.verb].gate&midTransfer != 0 {
+	if s.transfer != nil && s.transfer.begun && len(s.waiting) == 0 && s.svc.verbs[c.verb].gate&midTransfer != 0 {
 		s.perform(ctx, c)
 		return
 	}

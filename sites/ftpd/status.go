@@ -17,7 +17,7 @@ func (s *session) featVerb(context.Context, string) {
 			lines = append(lines, " "+f)
 		}
 	}
-	lines = append(lines, " MLST "+s.facts.feature(), " TVFS", " UTF8", "End")
+	lines = append(lines, " HASH "+s.hash.feature(), " MLST "+s.facts.feature(), " TVFS", " UTF8", "End")
 	s.replyLines(features, lines)
 }
 

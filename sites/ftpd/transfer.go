@@ -26,16 +26,19 @@ type payload interface {
 	settle(err error) error
 }
 
-// transfer is one transfer command under way. Its goroutine ends with its last
-// event.
+// transfer is one transfer command, or the computing of a digest, under way. Its
+// goroutine ends with its last event.
 type transfer struct {
+	record  string // the message of its record in the log
 	verb    string
-	path    string // as the user sees it
-	closing string // the text that says it is complete
+	path    string  // as the user sees it
+	outcome outcome // if it is complete
+	closing string  // the text of that; set before the last event
 	payload payload
 	setup   dataSetup
 	timeout time.Duration // to connect, and without progress
-	bytes   atomic.Int64  // over the data connection
+	begun   bool          // a preliminary reply was given: others may come before its end
+	bytes   atomic.Int64  // over the data connection; of a digest, from the file
 	cancel  context.CancelFunc
 	events  chan event
 }
@@ -67,12 +70,15 @@ func (e *fileError) Unwrap() error { return e.err }
 // begin starts a transfer with the session's data setup, which it uses up.
 func (s *session) begin(ctx context.Context, verb, path, opening string, p payload) {
 	t := &transfer{
+		record:  "transfer",
 		verb:    verb,
 		path:    path,
+		outcome: transferDone,
 		closing: verb + " completed",
 		payload: p,
 		setup:   s.data,
 		timeout: s.svc.dataTimeout,
+		begun:   true,
 		events:  make(chan event, 2), // both, so that the goroutine never waits for the session
 	}
 	s.data = nil
@@ -263,13 +269,13 @@ func (s *session) finishTransfer(e event) {
 	if e.err != nil {
 		attrs = append(attrs, "error", e.err.Error())
 	}
-	s.log.Info("transfer", attrs...)
+	s.log.Info(t.record, attrs...)
 
 	var connecting *connectError
 	var file *fileError
 	switch {
 	case e.err == nil:
-		s.reply(transferDone, t.closing)
+		s.reply(t.outcome, t.closing)
 	case errors.Is(e.err, errAborted):
 		s.reply(aborted, n)
 	case errors.As(e.err, &connecting):

@@ -37,7 +37,7 @@ func verbTable() []verb {
 		{"SYST", inModern, 0, (*session).systVerb, "", "SYST: the kind of system"},
 		{"HELP", inAll, 0, (*session).helpVerb, "", "HELP [<verb>]: this text"},
 		{"FEAT", inModern, 0, (*session).featVerb, "", "FEAT: the extensions known"},
-		{"OPTS", inModern, needsArg, (*session).optsVerb, "", "OPTS UTF8 ON | OPTS MLST <fact>;...: set an option"},
+		{"OPTS", inModern, needsArg, (*session).optsVerb, "", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <name>: set an option"},
 		{"STAT", inModern, midTransfer, (*session).statVerb, "", "STAT [<path>]: status, or a listing"},
 
 		{"TYPE", inAll, needsArg, (*session).typeVerb, "", "TYPE A | TYPE I | TYPE L 8: representation"},
@@ -81,6 +81,13 @@ func verbTable() []verb {
 		{"SIZE", inModern, needsLogin | needsArg, (*session).sizeVerb, "SIZE", "SIZE <path>: the bytes a RETR would send"},
 		{"MDTM", inModern, needsLogin | needsArg, (*session).mdtmVerb, "MDTM", "MDTM <path>: when it was modified"},
 		{"MFMT", inModern, needsLogin | needsArg, (*session).mfmtVerb, "MFMT", "MFMT <YYYYMMDDHHMMSS> <path>: set when it was modified"},
+
+		{"HASH", inModern, needsLogin | needsArg, (*session).hashVerb, "", "HASH <path>: the digest of a file, by the algorithm of OPTS HASH"},
+		{"XSHA256", inModern, needsLogin | needsArg, digestVerb("XSHA256", "SHA-256"), "XSHA256", "XSHA256 <path>: the SHA-256 of a file"},
+		{"XSHA512", inModern, needsLogin | needsArg, digestVerb("XSHA512", "SHA-512"), "XSHA512", "XSHA512 <path>: the SHA-512 of a file"},
+		{"XSHA1", inModern, needsLogin | needsArg, digestVerb("XSHA1", "SHA-1"), "XSHA1", "XSHA1 <path>: the SHA-1 of a file"},
+		{"XMD5", inModern, needsLogin | needsArg, digestVerb("XMD5", "MD5"), "XMD5", "XMD5 <path>: the MD5 of a file"},
+		{"XCRC", inModern, needsLogin | needsArg, digestVerb("XCRC", "CRC32"), "XCRC", "XCRC <path>: the CRC32 of a file"},
 
 		{name: "SITE", dialects: inModern, help: "SITE: not implemented"},
 		{name: "SMNT", dialects: inModern, help: "SMNT: not implemented"},

@@ -1,16 +1,28 @@
 // Package local is the user's own host as a site.
 //
-// Invariant: paths are spelled with "/" on every system; a relative one starts
-// from the working directory of the process.
+// Invariants:
+//
+//   - Paths are spelled with "/" on every system; a relative one starts from the
+//     working directory of the process, and "" is that directory.
+//   - On Unix a path is any bytes but NUL and reaches the system as it is. On
+//     Windows an element C: begins the path anew at that drive's root, so a path
+//     with a drive stands for itself even where it was joined to another.
+//   - Listing, renaming and deleting are about a link itself; all else is about
+//     what it leads to.
+//   - Nothing is begun under a context that has ended. What is under way ends with
+//     it between two reads, writes or pieces of a listing.
 package local
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 
 	"rsexec/sites"
@@ -26,40 +38,111 @@ func (Site) Name() string { return sites.LocalName }
 // Close does nothing: there are no sessions.
 func (Site) Close() error { return nil }
 
-// Home returns the working directory.
-func (Site) Home(context.Context) (string, error) {
+// Home returns the working directory. On Windows it begins with "/C:/", or what
+// the drive is, so that it is absolute as other sites' paths are.
+func (Site) Home(ctx context.Context) (string, error) {
+	if ctx.Err() != nil {
+		return "", stopped(ctx, "look at", ".")
+	}
 	dir, err := os.Getwd()
-	return filepath.ToSlash(dir), fail("look at", ".", err)
+	if err != nil {
+		return "", fail("look at", ".", err)
+	}
+	dir = filepath.ToSlash(dir)
+	if !strings.HasPrefix(dir, "/") {
+		dir = "/" + dir
+	}
+	return dir, nil
 }
 
-// Stat describes a file or directory; a link is described by what it leads to.
-func (Site) Stat(_ context.Context, path string) (sites.Entry, error) {
-	info, err := os.Stat(filepath.FromSlash(path))
+// native returns path as the system has it.
+func native(path string) string {
+	if path == "" {
+		return "."
+	}
+	if runtime.GOOS == "windows" {
+		path = fromDrive(path)
+	}
+	return filepath.FromSlash(path)
+}
+
+// fromDrive returns path from its last element on that is a drive, such as C:. No
+// name on Windows holds a colon, so such an element can be nothing else. The drive
+// alone means its root: to Windows it would mean some directory on it.
+func fromDrive(path string) string {
+	elements := strings.Split(path, "/")
+	for i := len(elements) - 1; i >= 0; i-- {
+		if e := elements[i]; len(e) != 2 || e[1] != ':' || e[0]|0x20 < 'a' || e[0]|0x20 > 'z' {
+			continue
+		}
+		if i == len(elements)-1 {
+			return elements[i] + "/"
+		}
+		return strings.Join(elements[i:], "/")
+	}
+	return path
+}
+
+// Stat describes a file or directory; a link is described by what it leads to,
+// or, if that is not there, as the link it is: the name is taken.
+func (Site) Stat(ctx context.Context, path string) (sites.Entry, error) {
+	if ctx.Err() != nil {
+		return sites.Entry{}, stopped(ctx, "look at", path)
+	}
+	info, err := os.Stat(native(path))
+	target := ""
+	if errors.Is(err, fs.ErrNotExist) {
+		if link, lerr := os.Lstat(native(path)); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
+			info, err = link, nil
+			target = targetOf(native(path))
+		}
+	}
 	if err != nil {
 		return sites.Entry{}, fail("look at", path, err)
 	}
-	return entry(info), nil
+	e := entry(info)
+	e.Name, e.Target = sites.Pathname{Path: strings.TrimRight(path, "/")}.Base(), target
+	return e, nil
+}
+
+// targetOf returns where the link leads, with "/" between names; "" if the system
+// does not say, as when it went away meanwhile.
+func targetOf(link string) string {
+	target, err := os.Readlink(link)
+	if err != nil {
+		return ""
+	}
+	return filepath.ToSlash(target)
 }
 
 func entry(info fs.FileInfo) sites.Entry {
-	e := sites.Entry{Name: info.Name(), Size: -1, Modified: info.ModTime()}
-	switch {
-	case info.IsDir():
-		e.Type = sites.Directory
-	case info.Mode()&fs.ModeSymlink != 0:
-		e.Type = sites.Link
-	case info.Mode().IsRegular():
-		e.Type, e.Size = sites.File, info.Size()
+	e := sites.Entry{Name: info.Name(), Type: typeOf(info.Mode()), Size: -1, Modified: info.ModTime()}
+	if e.Type == sites.File {
+		e.Size = info.Size()
 	}
 	return e
 }
 
-// List calls yield for each entry of a directory.
-func (Site) List(ctx context.Context, path string, yield func(sites.Entry) bool) error {
-	if path == "" {
-		path = "."
+// typeOf is Unknown for devices, sockets and pipes.
+func typeOf(m fs.FileMode) sites.EntryType {
+	switch {
+	case m.IsDir():
+		return sites.Directory
+	case m&fs.ModeSymlink != 0:
+		return sites.Link
+	case m.IsRegular():
+		return sites.File
 	}
-	dir, err := os.Open(filepath.FromSlash(path))
+	return sites.Unknown
+}
+
+// List calls yield for each entry of a directory. A link is an entry of type
+// Link with its Target.
+func (Site) List(ctx context.Context, path string, yield func(sites.Entry) bool) error {
+	if ctx.Err() != nil {
+		return stopped(ctx, "list", path)
+	}
+	dir, err := os.Open(native(path))
 	if err != nil {
 		return fail("list", path, err)
 	}
@@ -67,48 +150,84 @@ func (Site) List(ctx context.Context, path string, yield func(sites.Entry) bool)
 	for {
 		entries, err := dir.ReadDir(256)
 		for _, d := range entries {
-			info, err := d.Info()
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // it went away meanwhile
-			}
-			if err != nil {
-				return fail("list", path, err)
-			}
-			if !yield(entry(info)) {
+			e, there := listed(dir.Name(), d)
+			if there && !yield(e) {
 				return nil
 			}
 		}
-		if err == io.EOF {
+		switch {
+		case err == io.EOF:
 			return nil
-		}
-		if err == nil {
-			err = context.Cause(ctx)
-		}
-		if err != nil {
+		case err != nil:
 			return fail("list", path, err)
+		case ctx.Err() != nil:
+			return stopped(ctx, "list", path)
 		}
 	}
 }
 
-// Open opens a file for reading from offset.
-func (Site) Open(ctx context.Context, path string, offset int64) (sites.Reader, error) {
-	f, err := os.Open(filepath.FromSlash(path))
-	if err == nil && offset > 0 {
-		_, err = f.Seek(offset, io.SeekStart)
+// listed returns the entry d of a directory; there is false if it went away
+// meanwhile. In a directory that may be read and not searched only names and
+// types are to be had.
+func listed(dir string, d fs.DirEntry) (e sites.Entry, there bool) {
+	info, err := d.Info()
+	switch {
+	case err == nil:
+		e = entry(info)
+	case errors.Is(err, fs.ErrNotExist):
+		return e, false
+	default:
+		e = sites.Entry{Name: d.Name(), Type: typeOf(d.Type()), Size: -1}
 	}
+	if e.Type == sites.Link {
+		e.Target = targetOf(filepath.Join(dir, e.Name))
+	}
+	return e, true
+}
+
+// Open opens a file for reading from offset, which may be its end and not more.
+func (Site) Open(ctx context.Context, path string, offset int64) (sites.Reader, error) {
+	if ctx.Err() != nil {
+		return nil, stopped(ctx, "read", path)
+	}
+	f, err := os.Open(native(path))
 	if err != nil {
+		return nil, fail("read", path, err)
+	}
+	if err := seek(f, offset); err != nil {
+		f.Close() // it was not even read
 		return nil, fail("read", path, err)
 	}
 	return &file{ctx: ctx, File: f, path: path}, nil
 }
 
-// Store opens a file for writing.
+// seek checks that f can be read from offset on, and goes there.
+func seek(f *os.File, offset int64) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return syscall.EISDIR
+	case offset == 0:
+		return nil
+	case info.Mode().IsRegular() && offset > info.Size():
+		return &sites.Error{Kind: sites.Refused, Msg: fmt.Sprintf("it has %d bytes and cannot be read from %d", info.Size(), offset)}
+	}
+	_, err = f.Seek(offset, io.SeekStart)
+	return err
+}
+
+// Store opens a file for writing. To Replace is to empty the file at once.
 func (Site) Store(ctx context.Context, path string, mode sites.Mode) (sites.Writer, error) {
+	if ctx.Err() != nil {
+		return nil, stopped(ctx, "write", path)
+	}
 	flag := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	if mode == sites.Append {
 		flag = os.O_WRONLY | os.O_CREATE | os.O_APPEND
 	}
-	f, err := os.OpenFile(filepath.FromSlash(path), flag, 0o666)
+	f, err := os.OpenFile(native(path), flag, 0o666)
 	if err != nil {
 		return nil, fail("write", path, err)
 	}
@@ -124,7 +243,7 @@ type file struct {
 
 func (f *file) Read(p []byte) (int, error) {
 	if f.ctx.Err() != nil {
-		return 0, fail("read", f.path, context.Cause(f.ctx))
+		return 0, stopped(f.ctx, "read", f.path)
 	}
 	n, err := f.File.Read(p)
 	if err != nil && err != io.EOF {
@@ -135,7 +254,7 @@ func (f *file) Read(p []byte) (int, error) {
 
 func (f *file) Write(p []byte) (int, error) {
 	if f.ctx.Err() != nil {
-		return 0, fail("write", f.path, context.Cause(f.ctx))
+		return 0, stopped(f.ctx, "write", f.path)
 	}
 	n, err := f.File.Write(p)
 	return n, fail("write", f.path, err)
@@ -163,20 +282,75 @@ func (f *file) Commit() error {
 	return fail("write", f.path, err)
 }
 
+// Abort closes the file as it is; nobody counts on what is in it.
 func (f *file) Abort() { f.File.Close() }
 
-// Rename gives a file another name, over an existing one.
-func (Site) Rename(_ context.Context, from, to string) error {
-	return fail("rename", from, os.Rename(filepath.FromSlash(from), filepath.FromSlash(to)))
+// Rename gives a file another name, over an existing file.
+func (Site) Rename(ctx context.Context, from, to string) error {
+	if ctx.Err() != nil {
+		return stopped(ctx, "rename", from)
+	}
+	err := os.Rename(native(from), native(to))
+	if _, missing := os.Lstat(native(from)); err != nil && missing == nil {
+		return fail("rename", to, err) // what is wrong is at the other end
+	}
+	return fail("rename", from, err)
 }
 
-// Delete removes a file; not a directory.
-func (Site) Delete(_ context.Context, path string) error {
-	info, err := os.Lstat(filepath.FromSlash(path))
-	if err == nil && info.IsDir() {
-		return &sites.Error{Op: "delete", Site: sites.LocalName, Path: path, Kind: sites.Usage, Msg: "it is a directory"}
+// Delete removes a file or a link; not a directory.
+func (Site) Delete(ctx context.Context, path string) error {
+	if ctx.Err() != nil {
+		return stopped(ctx, "delete", path)
 	}
-	return fail("delete", path, os.Remove(filepath.FromSlash(path)))
+	info, err := os.Lstat(native(path))
+	if err == nil && info.IsDir() {
+		err = syscall.EISDIR
+	}
+	if err == nil {
+		err = os.Remove(native(path))
+	}
+	return fail("delete", path, err)
+}
+
+// MakeDirectory makes a directory; its parent has to be there.
+func (Site) MakeDirectory(ctx context.Context, path string) error {
+	if ctx.Err() != nil {
+		return stopped(ctx, "make directory", path)
+	}
+	return fail("make directory", path, os.Mkdir(native(path), 0o777))
+}
+
+// RemoveDirectory removes an empty directory; not a link to one.
+func (Site) RemoveDirectory(ctx context.Context, path string) error {
+	if ctx.Err() != nil {
+		return stopped(ctx, "remove directory", path)
+	}
+	// A "/" at the end would have the system follow a link.
+	name := filepath.Clean(native(path))
+	info, err := os.Lstat(name)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	if err == nil {
+		err = os.Remove(name)
+	}
+	return fail("remove directory", path, err)
+}
+
+// kinds tells what an error of the system means. The first row that is found
+// counts.
+var kinds = []struct {
+	err  error
+	kind sites.Kind
+}{
+	{fs.ErrNotExist, sites.NotFound},
+	{fs.ErrPermission, sites.Permission},
+	{syscall.EROFS, sites.Permission},
+	{fs.ErrExist, sites.Refused}, // a directory that is not empty, too
+	{errDiskFull, sites.NoSpace},
+	{syscall.EDQUOT, sites.NoSpace},
+	{syscall.EISDIR, sites.Usage},
+	{syscall.ENAMETOOLONG, sites.Usage},
 }
 
 // fail makes an error of the program of one of the system; nil stays nil.
@@ -184,14 +358,19 @@ func fail(op, path string, err error) error {
 	if err == nil {
 		return nil
 	}
+	var known *sites.Error
+	if errors.As(err, &known) {
+		return sites.During(op, sites.Pathname{Site: sites.LocalName, Path: path}, known)
+	}
 	kind := sites.KindOf(err)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		kind = sites.NotFound
-	case errors.Is(err, fs.ErrPermission):
-		kind = sites.Permission
-	case errors.Is(err, syscall.ENOSPC):
-		kind = sites.NoSpace
+	for _, k := range kinds {
+		if errors.Is(err, k.err) {
+			kind = k.kind
+			break
+		}
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		kind = notDirectory(path)
 	}
 	var p *fs.PathError
 	var l *os.LinkError
@@ -202,6 +381,20 @@ func fail(op, path string, err error) error {
 		err = l.Err
 	}
 	return &sites.Error{Op: op, Site: sites.LocalName, Path: path, Kind: kind, Err: err}
+}
+
+// notDirectory tells a path that is a file where a directory is wanted from one
+// below a file, where there can be nothing.
+func notDirectory(path string) sites.Kind {
+	if _, err := os.Lstat(filepath.Clean(native(path))); err == nil {
+		return sites.Usage
+	}
+	return sites.NotFound
+}
+
+// stopped makes the error of work whose context has ended.
+func stopped(ctx context.Context, op, path string) error {
+	return sites.During(op, sites.Pathname{Site: sites.LocalName, Path: path}, sites.Stopped(ctx))
 }
 
 var _ sites.Site = Site{}

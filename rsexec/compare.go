@@ -1,0 +1,127 @@
+package rsexec
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"rsexec/grammar"
+	"rsexec/resolver"
+	"rsexec/sites"
+)
+
+// compareEvent is one of the files that COMPARE compared.
+type compareEvent struct {
+	Event    string `json:"event"` // "compare"
+	Pathname string `json:"pathname"`
+	Same     bool   `json:"same"` // as the first one
+	Size     int64  `json:"size"`
+	By       string `json:"by"` // "size", "digest" or "read"
+	Digest   string `json:"digest,omitempty"`
+}
+
+func (e compareEvent) text() string {
+	verdict := "same"
+	if !e.Same {
+		verdict = "differs"
+	}
+	return fmt.Sprintf("%-8s %12d  %s\n", verdict, e.Size, e.Pathname)
+}
+
+// compare performs COMPARE (FILES) f,...: one name stands for all its images.
+func (x *Executive) compare(ctx context.Context, st *grammar.Statement) error {
+	var places []resolver.Place
+	for _, w := range st.List(0) {
+		if resolver.IsPattern(w.Pattern()) {
+			if err := x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool { places = append(places, p); return true }); err != nil {
+				return err
+			}
+			continue
+		}
+		res, err := x.resolver.Look(ctx, w.Pattern())
+		if err != nil {
+			return named(st, err)
+		}
+		x.tellUnheard(res)
+		if len(res.Found()) == 0 {
+			_, err := x.resolver.Again(ctx, w.Pattern())
+			return named(st, err)
+		}
+		places = append(places, res.Found()...)
+	}
+	for _, p := range places {
+		if p.Entry.Type == sites.Directory {
+			return &sites.Error{Op: st.Verb.Name, Site: p.Pathname.Site, Path: p.Pathname.Path, Kind: sites.Usage, Msg: "it is a directory"}
+		}
+	}
+	if len(places) < 2 {
+		return &sites.Error{Op: st.Verb.Name, Site: places[0].Pathname.Site, Path: places[0].Pathname.Path, Kind: sites.NotFound, Msg: "it has no other image"}
+	}
+	by, marks, err := fingerprints(ctx, places)
+	if err != nil {
+		return named(st, err)
+	}
+	differ := 0
+	for i, p := range places {
+		e := compareEvent{Event: "compare", Pathname: p.Pathname.String(), Same: marks[i] == marks[0], Size: p.Entry.Size, By: by}
+		if by != "size" {
+			e.Digest = marks[i]
+		}
+		if !e.Same {
+			differ++
+		}
+		if err := x.printer.print(e); err != nil {
+			return err
+		}
+	}
+	if differ > 0 {
+		return &sites.Error{Op: st.Verb.Name, Kind: sites.Conflict, Msg: fmt.Sprintf("%d of %d differ from the first", differ, len(places))}
+	}
+	return nil
+}
+
+// fingerprints returns a mark for each file, alike for files that are alike:
+// their sizes if these differ already, else the digests that the sites compute,
+// else digests computed here from what is read.
+func fingerprints(ctx context.Context, places []resolver.Place) (by string, marks []string, err error) {
+	sizes := make([]string, len(places))
+	known, alike := true, true
+	for i, p := range places {
+		sizes[i] = fmt.Sprint(p.Entry.Size)
+		known = known && p.Entry.Size >= 0
+		alike = alike && sizes[i] == sizes[0]
+	}
+	if known && !alike && len(places) == 2 {
+		return "size", sizes, nil
+	}
+	if digests, _, err := digestsOf(ctx, places); err == nil {
+		return "digest", digests, nil
+	}
+	marks = make([]string, len(places))
+	group, reading := errgroup.WithContext(ctx)
+	for i, p := range places {
+		group.Go(func() (err error) {
+			marks[i], err = readDigest(reading, p)
+			return err
+		})
+	}
+	return "read", marks, group.Wait()
+}
+
+// readDigest reads a file and returns its SHA-256.
+func readDigest(ctx context.Context, p resolver.Place) (string, error) {
+	r, err := p.Site.Open(ctx, p.Pathname.Path, 0)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, r)
+	if closed := r.Close(); err == nil {
+		err = closed
+	}
+	return hex.EncodeToString(h.Sum(nil)), sites.During("read", p.Pathname, err)
+}

@@ -1,0 +1,104 @@
+package rsexec
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rsexec/grammar"
+	"rsexec/sites"
+	"rsexec/sites/ftpd"
+)
+
+// serve starts a site server with the files given, each with its text, and
+// returns its URL and its folder.
+func serve(t testing.TB, files map[string]string) (url, root string) {
+	t.Helper()
+	root = t.TempDir()
+	for name, text := range files {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := ftpd.Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := ftpd.Server{
+		Users:      []ftpd.User{{Name: "u", Password: "p", Root: root}},
+		AllowPeers: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return fmt.Sprintf("ftp://u:p@127.0.0.1:%d", l.Addr().(*net.TCPAddr).Port), root
+}
+
+// shell is an executive with what it printed.
+type shell struct {
+	*Executive
+	out, err bytes.Buffer
+}
+
+// newShell returns an executive over the sites given as NAME=URL.
+func newShell(t testing.TB, change func(*Options), named ...string) *shell {
+	t.Helper()
+	s := &shell{}
+	o := Options{Out: &s.out, Err: &s.err}
+	for _, n := range named {
+		name, url, _ := strings.Cut(n, "=")
+		c, err := sites.ParseURL(name, url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Sites = append(o.Sites, c)
+	}
+	if change != nil {
+		change(&o)
+	}
+	x, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Executive = x
+	t.Cleanup(func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// run performs statements and returns what they printed, and the error of the
+// last one.
+func (s *shell) run(t testing.TB, text string) (string, error) {
+	t.Helper()
+	s.out.Reset()
+	s.err.Reset()
+	statements, err := grammar.Parse("", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range statements {
+		if err = s.Run(t.Context(), st); err != nil {
+			break
+		}
+	}
+	return s.out.String(), err
+}

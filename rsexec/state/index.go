@@ -1,0 +1,186 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"rsexec/sites"
+)
+
+// A yield takes one entry of the index: the directory that it is in, and when
+// it was seen there. It returns false to end the query.
+type yield = func(dir sites.Pathname, e sites.Entry, listed time.Time) bool
+
+// PutListing puts the listing of a directory, as it was at the time given, in
+// the place of the one that the index has. list calls its argument for each
+// entry; its error leaves the index as it was.
+func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time, list func(put func(sites.Entry) error) error) error {
+	return fail("write the index", s.change(ctx, func(tx *sql.Tx) error {
+		var id int64
+		err := tx.QueryRowContext(ctx, `INSERT INTO directory (site, path, listed) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET listed = excluded.listed RETURNING id`,
+			dir.Site, []byte(dir.Path), at.UnixMilli()).Scan(&id)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM entry WHERE directory = ?", id); err != nil {
+			return err
+		}
+		insert, err := tx.PrepareContext(ctx, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified) VALUES (?, ?, ?, ?, ?)`)
+		if err != nil {
+			return err
+		}
+		defer insert.Close()                // the transaction's end closes it too
+		plain := context.WithoutCancel(ctx) // which the driver watches at a cost for each entry
+		return list(func(e sites.Entry) error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			_, err := insert.ExecContext(plain, []byte(e.Name), id, int(e.Type), e.Size, milli(e.Modified))
+			return err
+		})
+	}))
+}
+
+// Directories calls yield for each directory of the index, with when it was
+// listed.
+func (s *Store) Directories(ctx context.Context, yield func(dir sites.Pathname, listed time.Time) bool) error {
+	rows, err := s.db.QueryContext(ctx, "SELECT site, path, listed FROM directory")
+	if err != nil {
+		return fail("read the index", err)
+	}
+	defer rows.Close() // Err tells what matters
+	for rows.Next() {
+		var dir sites.Pathname
+		var path []byte
+		var listed int64
+		if err := rows.Scan(&dir.Site, &path, &listed); err != nil {
+			return fail("read the index", err)
+		}
+		dir.Path = string(path)
+		if !yield(dir, fromMilli(listed)) {
+			return nil
+		}
+	}
+	return fail("read the index", rows.Err())
+}
+
+// PutHome notes where a site's home directory is.
+func (s *Store) PutHome(ctx context.Context, site, path string) error {
+	_, err := s.db.ExecContext(ctx, "INSERT OR REPLACE INTO home (site, path) VALUES (?, ?)", site, []byte(path))
+	return fail("write the index", err)
+}
+
+// Homes calls yield for each site whose home directory is known.
+func (s *Store) Homes(ctx context.Context, yield func(site, path string) bool) error {
+	rows, err := s.db.QueryContext(ctx, "SELECT site, path FROM home")
+	if err != nil {
+		return fail("read the index", err)
+	}
+	defer rows.Close() // Err tells what matters
+	for rows.Next() {
+		var site string
+		var path []byte
+		if err := rows.Scan(&site, &path); err != nil {
+			return fail("read the index", err)
+		}
+		if !yield(site, string(path)) {
+			return nil
+		}
+	}
+	return fail("read the index", rows.Err())
+}
+
+// Find calls yield for each entry with the name given, in every directory of
+// the index.
+func (s *Store) Find(ctx context.Context, name string, yield yield) error {
+	return s.query(ctx, yield, `SELECT d.site, d.path, d.listed, e.name, e.type, e.size, e.modified
+		FROM entry e JOIN directory d ON d.id = e.directory WHERE e.name = ?`, []byte(name))
+}
+
+// Begin calls yield for each entry whose name begins with prefix, by name, in
+// every directory of the index.
+func (s *Store) Begin(ctx context.Context, prefix string, yield yield) error {
+	return s.query(ctx, yield, `SELECT d.site, d.path, d.listed, e.name, e.type, e.size, e.modified
+		FROM entry e JOIN directory d ON d.id = e.directory WHERE e.name >= ? AND e.name < ? ORDER BY e.name`,
+		[]byte(prefix), behind(prefix))
+}
+
+// List calls yield for each entry of one directory, by name.
+func (s *Store) List(ctx context.Context, dir sites.Pathname, yield yield) error {
+	return s.query(ctx, yield, `SELECT d.site, d.path, d.listed, e.name, e.type, e.size, e.modified
+		FROM directory d JOIN entry e ON e.directory = d.id WHERE d.site = ? AND d.path = ? ORDER BY e.name`,
+		dir.Site, []byte(dir.Path))
+}
+
+func (s *Store) query(ctx context.Context, yield yield, query string, args ...any) error {
+	rows, err := s.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fail("read the index", err)
+	}
+	defer rows.Close() // Err tells what matters
+	for rows.Next() {
+		var dir sites.Pathname
+		var e sites.Entry
+		var path, name []byte
+		var listed, modified int64
+		if err := rows.Scan(&dir.Site, &path, &listed, &name, &e.Type, &e.Size, &modified); err != nil {
+			return fail("read the index", err)
+		}
+		dir.Path, e.Name, e.Modified = string(path), string(name), fromMilli(modified)
+		if !yield(dir, e, fromMilli(listed)) {
+			return nil
+		}
+	}
+	return fail("read the index", rows.Err())
+}
+
+// Put notes one entry of a directory that is in the index: it was made or
+// changed. Nothing is done for a directory that is not.
+func (s *Store) Put(ctx context.Context, dir sites.Pathname, e sites.Entry) error {
+	_, err := s.db.ExecContext(ctx, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified)
+		SELECT ?, id, ?, ?, ? FROM directory WHERE site = ? AND path = ?`,
+		[]byte(e.Name), int(e.Type), e.Size, milli(e.Modified), dir.Site, []byte(dir.Path))
+	return fail("write the index", err)
+}
+
+// Remove notes that a directory has no entry of this name.
+func (s *Store) Remove(ctx context.Context, p sites.Pathname) error {
+	_, err := s.db.ExecContext(ctx, `DELETE FROM entry WHERE name = ?
+		AND directory = (SELECT id FROM directory WHERE site = ? AND path = ?)`,
+		[]byte(p.Base()), p.Site, []byte(p.Dir().Path))
+	return fail("write the index", err)
+}
+
+// Forget drops a directory from the index; all of a site's if the path is "".
+func (s *Store) Forget(ctx context.Context, dir sites.Pathname) error {
+	_, err := s.db.ExecContext(ctx, "DELETE FROM directory WHERE site = ? AND (path = ? OR ? = '')", dir.Site, []byte(dir.Path), dir.Path)
+	return fail("write the index", err)
+}
+
+// behind returns the first string that is behind all that begin with prefix.
+func behind(prefix string) []byte {
+	b := []byte(prefix)
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] < 0xff {
+			b[i]++
+			return b[:i+1]
+		}
+	}
+	return []byte{0xff, 0xff, 0xff, 0xff, 0xff} // no name of a file begins so
+}
+
+func milli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMilli(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

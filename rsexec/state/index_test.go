@@ -1,0 +1,209 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rsexec/sites"
+)
+
+func openStore(t testing.TB, file string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// listing returns entries with the names given.
+func listing(names ...string) func(func(sites.Entry) error) error {
+	return func(put func(sites.Entry) error) error {
+		for i, n := range names {
+			if err := put(sites.Entry{Name: n, Type: sites.File, Size: int64(i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// names collects what a query finds, as SITE:dir/name.
+func names(t *testing.T, query func(yield) error) string {
+	t.Helper()
+	var all []string
+	if err := query(func(dir sites.Pathname, e sites.Entry, _ time.Time) bool {
+		all = append(all, dir.Join(e.Name).String())
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(all, " ")
+}
+
+func TestIndex(t *testing.T) {
+	ctx := t.Context()
+	file := filepath.Join(t.TempDir(), "new folder", "state.db")
+	s := openStore(t, file)
+	at := time.Date(2026, 11, 21, 5, 47, 0, 0, time.UTC)
+	one, two := sites.Pathname{Site: "SITE1", Path: "/"}, sites.Pathname{Site: "SITE2", Path: "/pub"}
+	for dir, names := range map[sites.Pathname][]string{one: {"a", "ab", "b\xff"}, two: {"a", "A", "abc"}} {
+		if err := s.PutListing(ctx, dir, at, listing(names...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := func(name string) string {
+		return names(t, func(y yield) error { return s.Find(ctx, name, y) })
+	}
+	begin := func(prefix string) string {
+		return names(t, func(y yield) error { return s.Begin(ctx, prefix, y) })
+	}
+	for got, want := range map[string]string{
+		find("a"):       "SITE1:/a SITE2:/pub/a",
+		find("A"):       "SITE2:/pub/A",
+		find("b\xff"):   `SITE1:/b\xff`,
+		find("nope"):    "",
+		begin("ab"):     "SITE1:/ab SITE2:/pub/abc",
+		begin("b"):      `SITE1:/b\xff`,
+		begin("\xff"):   "",
+		begin("ab\xff"): "",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := names(t, func(y yield) error { return s.List(ctx, two, y) }); got != "SITE2:/pub/A SITE2:/pub/a SITE2:/pub/abc" {
+		t.Error(got)
+	}
+	listed := map[sites.Pathname]time.Time{}
+	if err := s.Directories(ctx, func(dir sites.Pathname, at time.Time) bool { listed[dir] = at; return true }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[sites.Pathname]time.Time{one: at, two: at}, listed); diff != "" {
+		t.Error(diff)
+	}
+
+	// One entry is repaired, a directory, a site.
+	changed := sites.Entry{Name: "new", Type: sites.Directory, Size: -1, Modified: at}
+	if err := s.Put(ctx, two, changed); err != nil {
+		t.Fatal(err)
+	}
+	var got sites.Entry
+	if err := s.Find(ctx, "new", func(_ sites.Pathname, e sites.Entry, _ time.Time) bool { got = e; return true }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(changed, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := s.Put(ctx, sites.Pathname{Site: "SITE3", Path: "/"}, changed); err != nil || find("new") != "SITE2:/pub/new" {
+		t.Error("an entry of a directory that was never listed is in the index", err)
+	}
+	if err := s.Remove(ctx, two.Join("a")); err != nil || find("a") != "SITE1:/a" {
+		t.Error(find("a"), err)
+	}
+	if err := s.PutListing(ctx, one, at.Add(time.Hour), listing("c")); err != nil || find("a") != "" || find("c") != "SITE1:/c" {
+		t.Error(find("a"), find("c"), err)
+	}
+	if err := s.Forget(ctx, sites.Pathname{Site: "SITE2"}); err != nil || find("A") != "" {
+		t.Error(find("A"), err)
+	}
+
+	// A listing that breaks off changes nothing.
+	broken := errors.New("broken")
+	err := s.PutListing(ctx, one, at, func(put func(sites.Entry) error) error {
+		if err := put(sites.Entry{Name: "half"}); err != nil {
+			return err
+		}
+		return broken
+	})
+	if !errors.Is(err, broken) || find("half") != "" || find("c") != "SITE1:/c" {
+		t.Error(err, find("half"), find("c"))
+	}
+
+	// Another process finds it all again.
+	again := openStore(t, file)
+	if got := names(t, func(y yield) error { return again.Find(ctx, "c", y) }); got != "SITE1:/c" {
+		t.Error(got)
+	}
+}
+
+// Several shells write at once, and none is turned away.
+func TestConcurrentStores(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.db")
+	var group sync.WaitGroup
+	for k := range 4 {
+		s := openStore(t, file)
+		group.Go(func() {
+			for i := range 25 {
+				dir := sites.Pathname{Site: fmt.Sprintf("SITE%d", k), Path: fmt.Sprintf("/%d", i)}
+				if err := s.PutListing(t.Context(), dir, time.Now(), listing("x")); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	n := 0
+	if err := openStore(t, file).Find(t.Context(), "x", func(sites.Pathname, sites.Entry, time.Time) bool { n++; return true }); err != nil || n != 100 {
+		t.Error(n, err)
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	if _, err := Open(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "--state") {
+		t.Errorf("a folder: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "state.db")
+	s := openStore(t, file)
+	if _, err := s.db.ExecContext(t.Context(), "PRAGMA user_version = 1000"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), file); err == nil || !strings.Contains(err.Error(), "later version") {
+		t.Errorf("a later version: %v", err)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := s.Put(stopped, sites.Pathname{}, sites.Entry{}); sites.KindOf(err) != sites.Cancelled {
+		t.Error(err)
+	}
+}
+
+// BenchmarkFind looks a name up among 100 sites of 10,000 names each.
+func BenchmarkFind(b *testing.B) {
+	s := openStore(b, filepath.Join(b.TempDir(), "state.db"))
+	for k := range 100 {
+		dir := sites.Pathname{Site: fmt.Sprintf("SITE%d", k), Path: "/"}
+		err := s.PutListing(b.Context(), dir, time.Now(), func(put func(sites.Entry) error) error {
+			for i := range 10000 {
+				if err := put(sites.Entry{Name: fmt.Sprintf("file-%d-%d", k, i)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		n := 0
+		if err := s.Find(b.Context(), fmt.Sprintf("file-%d-%d", i%100, i*7919%10000), func(sites.Pathname, sites.Entry, time.Time) bool { n++; return true }); err != nil || n != 1 {
+			b.Fatal(n, err)
+		}
+	}
+}

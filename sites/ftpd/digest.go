@@ -1,0 +1,140 @@
+package ftpd
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"os"
+	"strings"
+)
+
+// digestChunk is how many bytes are read between two looks at the context.
+const digestChunk = 1 << 20
+
+// algorithm is a way to compute a digest.
+type algorithm struct {
+	name string // as the IANA registry "Hash Function Textual Names" has it, where it does
+	new  func() hash.Hash
+}
+
+// algorithms are those known. The first is in force until OPTS HASH chooses
+// another.
+var algorithms = [...]algorithm{
+	{"SHA-256", sha256.New},
+	{"SHA-512", sha512.New},
+	{"SHA-1", sha1.New},
+	{"MD5", md5.New},
+	{"CRC32", func() hash.Hash { return crc32.NewIEEE() }},
+}
+
+// algorithmNamed finds an algorithm; case does not matter.
+func algorithmNamed(name string) (algorithm, bool) {
+	for _, a := range algorithms {
+		if strings.EqualFold(a.name, name) {
+			return a, true
+		}
+	}
+	return algorithm{}, false
+}
+
+// feature is all names, that of a marked, as FEAT gives them
+// (draft-ietf-ftpext2-hash-03 section 3.1).
+func (a algorithm) feature() string {
+	var names []string
+	for _, b := range algorithms {
+		if b.name == a.name {
+			b.name += "*"
+		}
+		names = append(names, b.name)
+	}
+	return strings.Join(names, ";")
+}
+
+// chooseHash performs OPTS HASH (draft-ietf-ftpext2-hash-03 section 3.2).
+func (s *session) chooseHash(name string) {
+	if name = strings.TrimSpace(name); name != "" {
+		a, ok := algorithmNamed(name)
+		if !ok {
+			s.reply(badSyntax, "Unknown algorithm; HASH stays with "+s.hash.name)
+			return
+		}
+		s.hash = a
+	}
+	s.reply(done, s.hash.name)
+}
+
+// hashVerb performs HASH (draft-ietf-ftpext2-hash-03 section 3). The digest is
+// that of the file as TYPE I sends it, whatever the TYPE is.
+func (s *session) hashVerb(ctx context.Context, arg string) {
+	name := s.hash.name
+	s.digest(ctx, "HASH", arg, s.hash, fileStatus, func(sum []byte, n int64) string {
+		return fmt.Sprintf("%s 0-%d %x %s", name, n, sum, arg)
+	})
+}
+
+// digestVerb returns what performs one of the commands from before HASH, which
+// have one algorithm each. No document specifies them; the reply is the digest
+// alone, as servers and clients have it in common.
+func digestVerb(verb, name string) func(*session, context.Context, string) {
+	a, ok := algorithmNamed(name)
+	if !ok {
+		return nil
+	}
+	return func(s *session, ctx context.Context, arg string) {
+		s.digest(ctx, verb, arg, a, fileActionDone, func(sum []byte, _ int64) string {
+			return strings.ToUpper(hex.EncodeToString(sum))
+		})
+	}
+}
+
+// digest starts to compute the digest of a plain file. It runs beside the session
+// as a transfer does, so that the end of the control connection breaks it off.
+// But there is no preliminary reply: every other command waits for its end.
+func (s *session) digest(ctx context.Context, verb, arg string, a algorithm, o outcome, text func(sum []byte, n int64) string) {
+	name, ok := s.pathname(arg)
+	if !ok {
+		return
+	}
+	f, _, err := s.openSource(name, 0)
+	if err != nil {
+		s.refuse(name, err)
+		return
+	}
+	t := &transfer{record: "digest", verb: verb, path: name, outcome: o, events: make(chan event, 1)}
+	ctx, t.cancel = context.WithCancel(ctx)
+	s.transfer = t
+	go t.digest(ctx, f, a, text)
+	s.interruptTransfer()
+}
+
+// digest reads f to its end and closes it.
+func (t *transfer) digest(ctx context.Context, f *os.File, a algorithm, text func(sum []byte, n int64) string) {
+	defer t.cancel()
+	h, buf := a.new(), make([]byte, digestChunk)
+	var err error
+	for err == nil && ctx.Err() == nil {
+		var n int
+		n, err = f.Read(buf)
+		_, _ = h.Write(buf[:n]) // has no errors (hash.Hash)
+		t.bytes.Add(int64(n))
+	}
+	// Nothing was written to the file: closing it cannot lose anything.
+	_ = f.Close()
+	switch err {
+	case io.EOF:
+		t.closing = text(h.Sum(nil), t.bytes.Load())
+		err = nil
+	case nil:
+		err = errAborted
+	default:
+		err = &fileError{err}
+	}
+	t.events <- event{over: true, err: err}
+}
