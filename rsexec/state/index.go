@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"rsexec/sites"
@@ -27,20 +28,63 @@ func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time
 		if _, err := tx.ExecContext(ctx, "DELETE FROM entry WHERE directory = ?", id); err != nil {
 			return err
 		}
-		insert, err := tx.PrepareContext(ctx, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified) VALUES (?, ?, ?, ?, ?)`)
-		if err != nil {
+		rows := inserter{ctx: ctx, tx: tx, directory: id}
+		defer rows.close() // the transaction's end closes it too
+		if err := list(rows.put); err != nil {
 			return err
 		}
-		defer insert.Close()                // the transaction's end closes it too
-		plain := context.WithoutCancel(ctx) // which the driver watches at a cost for each entry
-		return list(func(e sites.Entry) error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			_, err := insert.ExecContext(plain, []byte(e.Name), id, int(e.Type), e.Size, milli(e.Modified))
-			return err
-		})
+		return rows.flush()
 	}))
+}
+
+// insertRows is how many entries one statement puts into the index: a call of
+// the driver costs more than a row.
+const insertRows = 100
+
+// inserter puts the entries of one directory into the index.
+type inserter struct {
+	ctx       context.Context
+	tx        *sql.Tx
+	directory int64
+	full      *sql.Stmt // for insertRows rows
+	args      []any     // of the rows that wait
+}
+
+func (in *inserter) put(e sites.Entry) (err error) {
+	in.args = append(in.args, []byte(e.Name), in.directory, int(e.Type), e.Size, milli(e.Modified))
+	if len(in.args) < 5*insertRows {
+		return nil
+	}
+	if in.full == nil {
+		if in.full, err = in.tx.PrepareContext(in.ctx, insertStatement(insertRows)); err != nil {
+			return err
+		}
+	}
+	_, err = in.full.ExecContext(in.ctx, in.args...)
+	in.args = in.args[:0]
+	return err
+}
+
+// flush puts in what is left.
+func (in *inserter) flush() error {
+	if len(in.args) == 0 {
+		return nil
+	}
+	_, err := in.tx.ExecContext(in.ctx, insertStatement(len(in.args)/5), in.args...)
+	return err
+}
+
+func (in *inserter) close() {
+	if in.full != nil {
+		in.full.Close() // it belongs to the transaction, which tells what went wrong
+	}
+}
+
+// insertStatement returns the statement that puts in n entries. A site may list
+// a name twice; the last one counts.
+func insertStatement(n int) string {
+	return "INSERT OR REPLACE INTO entry (name, directory, type, size, modified) VALUES (?, ?, ?, ?, ?)" +
+		strings.Repeat(", (?, ?, ?, ?, ?)", n-1)
 }
 
 // Directories calls yield for each directory of the index, with when it was

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // ParsePASV reads the address out of the text of a 227 reply. RFC 959 does not
@@ -98,18 +97,4 @@ func parseSize(r Reply) (int64, error) {
 		return 0, protocolError("no size in the reply to SIZE: %s", clip(r.Text()))
 	}
 	return n, nil
-}
-
-// parseTime reads a time as MDTM and the modify fact give it: YYYYMMDDHHMMSS,
-// perhaps with a fraction, in UTC (RFC 3659 section 2.3). Some servers wrote
-// the year 2000 as 19100; that form is read as it was meant.
-func parseTime(s string) (time.Time, bool) {
-	s = strings.TrimSpace(s)
-	if strings.HasPrefix(s, "191") && len(s) >= 15 && digit(s[14]) {
-		if n, err := strconv.Atoi(s[2:5]); err == nil {
-			s = strconv.Itoa(1900+n) + s[5:]
-		}
-	}
-	t, err := time.Parse("20060102150405", s) // takes a fraction as well
-	return t, err == nil
 }
