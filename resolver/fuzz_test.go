@@ -12,7 +12,7 @@ import (
 // Typed writes of a complete pathname means that pathname.
 func FuzzParse(f *testing.F) {
 	for _, typed := range []string{"SITE1:/src/x", "[SITE1]<A.B>C.D;3", "<A\\.B>C", "ftp://u:p@host:21/a%20b", "ftp://h", "*:/a", "{AB,CD}:x",
-		"./a:b", "a\\", "[", "[a]<", "C:/x", "\r", "local:", "ftp://u:p@[::1]/x", "DNFTP://a@b@c/"} {
+		"./a:b", "a\\", "[", "[a]<", "C:/x", "\r", "local:", "ftp://u:p@[::1]/x", "DNFTP://a@b@c/", "ftp://:\x00@"} {
 		f.Add(typed)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {

@@ -17,9 +17,11 @@ import (
 type Lister func(ctx context.Context, site sites.Site, dir sites.Pathname, yield func(sites.Entry) bool) error
 
 const (
-	// ahead is how many matches of one site may wait until those of the sites
-	// before it are taken, before it lists another directory.
-	ahead = 256
+	// ahead is how many matches may wait, at all sites together, until those of
+	// the sites before them are taken; each site has its share, and leastAhead
+	// at least. A site whose share is used up lists no other directory.
+	ahead      = 1 << 16
+	leastAhead = 256
 
 	// maxAlike is how many directories on the way to one may list the same as
 	// it does. Links that lead back are not always told from directories.
@@ -39,9 +41,9 @@ const (
 // end keeps files out. Links are not followed by "**"; where a site does not
 // tell files from directories, "**" tries to list all.
 //
-// No directory is listed while yield works on what was found before it: a site
-// may have one session only, and yield may need it. So the matches in one
-// directory may be in memory at once, and no more.
+// No listing waits for yield: a site may have one session only, and yield may
+// need it. So some directories of a site may be in memory at once, and the
+// matches that wait for those of the sites before.
 //
 // The errors of sites and directories that could not be listed are joined, and
 // the rest is still searched.
@@ -60,7 +62,8 @@ func (r *Resolver) Match(ctx context.Context, name string, list Lister, yield fu
 		if err != nil {
 			return err
 		}
-		walks[i] = &walk{resolver: r, list: list, site: s.site, patterns: patterns, found: newQueue(), seed: maphash.MakeSeed()}
+		walks[i] = &walk{resolver: r, list: newPrefetch(list, s.site), site: s.site, patterns: patterns,
+			found: newQueue(max(leastAhead, ahead/len(spots))), seed: maphash.MakeSeed()}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup
@@ -69,6 +72,7 @@ func (r *Resolver) Match(ctx context.Context, name string, list Lister, yield fu
 	for _, w := range walks {
 		group.Go(func() {
 			defer w.found.end()
+			defer w.list.group.Wait()
 			w.run(ctx)
 		})
 	}
@@ -121,7 +125,7 @@ func overlap(walks []*walk) bool {
 // walk looks for the matches of one spot's patterns.
 type walk struct {
 	resolver *Resolver
-	list     Lister
+	list     *prefetch
 	site     sites.Site
 	patterns []*pattern
 	found    *queue
@@ -290,7 +294,12 @@ func (w *walk) descend(ctx context.Context, dir sites.Pathname, steps []step, tr
 			}
 		}
 	}
-	for _, b := range todo {
+	for i, b := range todo {
+		for _, next := range todo[i:min(i+prefetched, len(todo))] {
+			if next.trust == told && lists(next.steps) {
+				w.list.start(ctx, dir.Join(next.name))
+			}
+		}
 		if !w.found.wait(ctx) || !w.descend(ctx, dir.Join(b.name), b.steps, b.trust, above) {
 			return false
 		}
@@ -301,6 +310,12 @@ func (w *walk) descend(ctx context.Context, dir sites.Pathname, steps []step, tr
 		}
 	}
 	return w.found.wait(ctx)
+}
+
+// lists reports whether the steps want the listing of the directory that they
+// start from.
+func lists(steps []step) bool {
+	return slices.ContainsFunc(steps, func(s step) bool { return s.element().kind != plain })
 }
 
 // withoutDeep returns the steps together with those that follow when "**"
@@ -386,7 +401,7 @@ func (w *walk) entries(ctx context.Context, dir sites.Pathname, trust trust, yie
 	var self *sites.Entry
 	var strange error
 	n := 0
-	err := w.list(ctx, w.site, dir, func(e sites.Entry) bool {
+	err := w.list.entries(ctx, dir, func(e sites.Entry) bool {
 		n++
 		switch {
 		case e.Name == "" || e.Name == "." || e.Name == ".." || strings.ContainsAny(e.Name, "/\x00"):
@@ -423,7 +438,7 @@ func (w *walk) isBelow(ctx context.Context, p sites.Pathname) bool {
 	}
 	// The site knows names only. It looked for this one in the listing of what
 	// is above, which was in doubt already.
-	return w.list(ctx, w.site, p, func(sites.Entry) bool { return true }) == nil
+	return w.list.entries(ctx, p, func(sites.Entry) bool { return true }) == nil
 }
 
 // write adds an entry to the sum of a listing.

@@ -63,6 +63,7 @@ func TestMatch(t *testing.T) {
 		{"ALPHA:/{sys/**,sys/lib/*,**/c}", "ALPHA:/sys/lib ALPHA:/sys/tool ALPHA:/sys/lib/c", nil},
 		{"ALPHA:/{a,src/x,nope/y}", "ALPHA:/a ALPHA:/src/x", nil},
 		{"ALPHA:{/a,src/x,a}", "ALPHA:/a ALPHA:/src/x", nil},
+		{"ALPHA:/{src/x}", "ALPHA:/src/x", nil},
 		{"ALPHA:/{s{rc/x,ys/t*},b*}", "ALPHA:/both ALPHA:/src/x ALPHA:/sys/tool", nil},
 
 		// What is quoted stands for itself.
@@ -290,7 +291,7 @@ func TestMatchListsOnce(t *testing.T) {
 // listing waits for the work.
 func TestMatchOneSession(t *testing.T) {
 	var names []string
-	for i := range 3 * ahead {
+	for i := range 3 * leastAhead {
 		names = append(names, fmt.Sprintf("f%d", i), fmt.Sprintf("d/f%d", i))
 	}
 	addr := serve(t, ftpd.Modern, names...)

@@ -31,8 +31,9 @@ var schemes = [...]string{"ftp://", "ftps://", "dnftp://"}
 // The path of a URL is not decoded: a "%" there is one, as Pathname.String
 // writes it. An error is of kind Usage.
 func Parse(typed string) (Name, error) {
-	if err := sites.CheckPath(withoutPassword(typed)); err != nil {
-		return Name{}, err
+	if sites.CheckPath(typed) != nil {
+		// Its error would show the password of a URL.
+		return Name{}, &sites.Error{Path: withoutPassword(typed), Kind: sites.Usage, Msg: "a pathname cannot hold CR, LF or NUL"}
 	}
 	if typed == "" {
 		return Name{}, &sites.Error{Kind: sites.Usage, Msg: "an empty pathname"}

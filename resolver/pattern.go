@@ -60,17 +60,14 @@ func compile(path string) ([]*pattern, error) {
 	paths := []string{path}
 	var all []*pattern
 	for len(paths) > 0 {
-		alternatives := expand(paths[0])
-		if len(alternatives) == 1 {
+		if alternatives := expand(paths[0]); alternatives != nil {
+			paths = append(alternatives, paths[1:]...)
+		} else {
 			p, err := split(paths[0])
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, p)
-		}
-		if len(alternatives) > 1 {
-			paths = append(alternatives, paths[1:]...)
-		} else {
 			paths = paths[1:]
 		}
 		if len(all)+len(paths) > maxAlternatives {
@@ -130,7 +127,7 @@ func expand(path string) []string {
 			return parts
 		}
 	}
-	return []string{path}
+	return nil
 }
 
 // endOfClass returns the index of the "]" of the class that begins at open, or

@@ -9,6 +9,8 @@ import (
 // queue carries matches from a walk to the caller of Match. put never waits, so
 // that no listing is held up; wait is where a walk lets the caller catch up.
 type queue struct {
+	few int // how many places wait lets be in it
+
 	mu     sync.Mutex
 	places []Place
 	ended  bool
@@ -17,8 +19,8 @@ type queue struct {
 	taken   chan struct{} // holds one: the places were taken
 }
 
-func newQueue() *queue {
-	return &queue{changed: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
+func newQueue(few int) *queue {
+	return &queue{few: few, changed: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
 }
 
 // signal makes sure that a channel that holds one is full.
@@ -49,7 +51,7 @@ func (q *queue) wait(ctx context.Context) bool {
 		q.mu.Lock()
 		n := len(q.places)
 		q.mu.Unlock()
-		if n < ahead {
+		if n < q.few {
 			return true
 		}
 		select {

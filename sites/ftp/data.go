@@ -180,10 +180,13 @@ func (s *Session) connect(ctx context.Context, x *Exchange, connect connector) (
 // dialer connects to the server's host at the port given. The host is always
 // the one that the control connection goes to: an address in a 227 reply may
 // be a trap, or one that means nothing on this side of a NAT.
-func (s *Session) dialer(port int) connector {
+func (s *Session) dialer(port int) connector { return s.dialerFrom(0, port) }
+
+// dialerFrom connects likewise, from a port of this host; 0 is any.
+func (s *Session) dialerFrom(from uint16, port int) connector {
 	to := netip.AddrPortFrom(s.Peer(), uint16(port))
 	return func(ctx context.Context) (*net.TCPConn, error) {
-		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local(), 0))}
+		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local(), from))}
 		nc, err := d.DialContext(ctx, "tcp", to.String())
 		if err != nil {
 			return nil, err
@@ -236,12 +239,26 @@ func openLSTN(ctx context.Context, s *Session, transfer string) (connector, func
 	return s.dialer(port), nothing, nil
 }
 
-// openPASV478 has the server listen at its default data socket (RFC 478).
+// openPASV478 has the server listen at its default data socket (RFC 478). All
+// sessions of a server share that socket, so the server is told first which
+// socket of this host the connection will come from: SOCK, as the figure of the
+// RFC has it. Otherwise two sessions could get each other's data.
 func openPASV478(ctx context.Context, s *Session, _ string) (connector, func(), error) {
+	// The port is free now; the kernel gives it to nobody else soon.
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local(), 0)))
+	if err != nil {
+		return nil, nil, &sites.Error{Site: s.Conn.site, Kind: sites.Other, Msg: "no free port at this host", Err: err}
+	}
+	own := l.Addr().(*net.TCPAddr).AddrPort()
+	l.Close() // it only found a port
+	// A server without SOCK takes any connection; PASV tells whether it knows that.
+	if _, err := s.Do(ctx, fmt.Sprintf("SOCK %s,%d", own.Addr().Unmap(), own.Port())); err != nil {
+		return nil, nil, err
+	}
 	if _, err := s.Must(ctx, "PASV"); err != nil {
 		return nil, nil, err
 	}
-	return s.dialer(s.site.config.DefaultDataPort()), nothing, nil
+	return s.dialerFrom(own.Port(), s.site.config.DefaultDataPort()), nothing, nil
 }
 
 func openPORT(ctx context.Context, s *Session, _ string) (connector, func(), error) {

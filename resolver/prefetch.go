@@ -1,0 +1,78 @@
+package resolver
+
+import (
+	"context"
+	"sync"
+
+	"rsexec/sites"
+)
+
+// prefetched is how many directories of one walk are listed at the same time,
+// the one that is wanted and those behind it.
+const prefetched = 8
+
+// prefetch lists directories before they are wanted, so that a walk is not a
+// round trip after another. What was listed waits in memory until it is taken;
+// whoever takes it finds the directories in the order that it asks for them.
+type prefetch struct {
+	list  Lister
+	site  sites.Site
+	slots chan struct{}
+
+	group sync.WaitGroup
+	early map[sites.Pathname]*early // used by the walk's goroutine only
+}
+
+// early is a directory that was, or is being, listed before it is wanted.
+type early struct {
+	done    chan struct{}
+	entries []sites.Entry
+	err     error
+}
+
+func newPrefetch(list Lister, site sites.Site) *prefetch {
+	return &prefetch{list: list, site: site, slots: make(chan struct{}, prefetched), early: make(map[sites.Pathname]*early)}
+}
+
+// start has a directory listed. It is taken later, by entries.
+func (f *prefetch) start(ctx context.Context, dir sites.Pathname) {
+	if f.early[dir] != nil {
+		return
+	}
+	e := &early{done: make(chan struct{})}
+	f.early[dir] = e
+	f.group.Go(func() {
+		defer close(e.done)
+		select {
+		case f.slots <- struct{}{}:
+			defer func() { <-f.slots }()
+		case <-ctx.Done():
+			e.err = sites.Stopped(ctx)
+			return
+		}
+		e.err = f.list(ctx, f.site, dir, func(entry sites.Entry) bool {
+			e.entries = append(e.entries, entry)
+			return true
+		})
+	})
+}
+
+// entries lists a directory, or hands on what was listed already.
+func (f *prefetch) entries(ctx context.Context, dir sites.Pathname, yield func(sites.Entry) bool) error {
+	e := f.early[dir]
+	if e == nil {
+		return f.list(ctx, f.site, dir, yield)
+	}
+	delete(f.early, dir)
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+		return sites.Stopped(ctx)
+	}
+	for _, entry := range e.entries {
+		if !yield(entry) {
+			return nil
+		}
+	}
+	return e.err
+}
