@@ -41,7 +41,7 @@ func (x *Executive) directory(ctx context.Context, st *grammar.Statement) error 
 		return nil
 	}
 	if x.resolver.Working.Site != "" {
-		return x.directoryOf(ctx, st, x.resolver.Working.Site+":"+resolver.Escape(x.resolver.Working.Path), false)
+		return x.directoryOf(ctx, st, resolver.Typed(x.resolver.Working), false)
 	}
 	return x.directoryOf(ctx, st, resolver.DSK+":", false)
 }

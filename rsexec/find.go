@@ -58,7 +58,7 @@ func (x *Executive) findOne(ctx context.Context, st *grammar.Statement, pattern,
 				show(p)
 				continue
 			}
-			below := p.Pathname.Site + ":" + strings.TrimRight(resolver.Escape(p.Pathname.Path), "/") + "/**"
+			below := strings.TrimRight(resolver.Typed(p.Pathname), "/") + "/**"
 			if err := x.resolver.Match(ctx, below, x.list, show); err != nil {
 				return named(st, err)
 			}
