@@ -12,27 +12,7 @@ import (
 // copy performs COPY (FILE) f,... (TO FILE) g,...: every source to every
 // destination. With several sources a destination is a directory.
 func (x *Executive) copy(ctx context.Context, st *grammar.Statement) error {
-	words := st.List(1)
-	failed := &someFailed{verb: st.Verb.Name, total: len(words)}
-	for _, w := range words {
-		err := x.copyTo(ctx, st, w.Pattern())
-		if ctx.Err() != nil {
-			return named(st, sites.Stopped(ctx))
-		}
-		if err == nil {
-			continue
-		}
-		if len(words) == 1 {
-			return err
-		}
-		x.Report(err)
-		failed.failed++
-		failed.last = err
-	}
-	if failed.failed > 0 {
-		return failed
-	}
-	return nil
+	return x.forWords(ctx, st, st.List(1), func(dest grammar.Word) error { return x.copyTo(ctx, st, dest.Pattern()) })
 }
 
 // copyTo copies the sources to one destination.

@@ -19,26 +19,9 @@ import (
 func (x *Executive) directory(ctx context.Context, st *grammar.Statement) error {
 	words := st.List(0)
 	if len(words) > 0 {
-		failed := &someFailed{verb: st.Verb.Name, total: len(words)}
-		for _, w := range words {
-			err := x.directoryOf(ctx, st, w.Pattern(), len(words) > 1)
-			if ctx.Err() != nil {
-				return named(st, sites.Stopped(ctx))
-			}
-			if err == nil {
-				continue
-			}
-			if len(words) == 1 {
-				return err
-			}
-			x.Report(err)
-			failed.failed++
-			failed.last = err
-		}
-		if failed.failed > 0 {
-			return failed
-		}
-		return nil
+		return x.forWords(ctx, st, words, func(w grammar.Word) error {
+			return x.directoryOf(ctx, st, w.Pattern(), len(words) > 1)
+		})
 	}
 	if x.resolver.Working.Site != "" {
 		return x.directoryOf(ctx, st, resolver.Typed(x.resolver.Working), false)

@@ -254,6 +254,31 @@ func (x *Executive) each(ctx context.Context, st *grammar.Statement, words []gra
 	return failed
 }
 
+// forWords performs work for every word. With several words a failure is
+// reported and the rest is still done; a cancelled context ends it.
+func (x *Executive) forWords(ctx context.Context, st *grammar.Statement, words []grammar.Word, work func(grammar.Word) error) error {
+	failed := &someFailed{verb: st.Verb.Name, total: len(words)}
+	for _, w := range words {
+		err := work(w)
+		if ctx.Err() != nil {
+			return named(st, sites.Stopped(ctx))
+		}
+		if err == nil {
+			continue
+		}
+		if len(words) == 1 {
+			return err
+		}
+		x.Report(err)
+		failed.failed++
+		failed.last = err
+	}
+	if failed.failed > 0 {
+		return failed
+	}
+	return nil
+}
+
 // match calls yield for each match of a pattern. It is an error if there is
 // none.
 func (x *Executive) match(ctx context.Context, st *grammar.Statement, pattern string, yield func(resolver.Place) bool) error {

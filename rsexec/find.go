@@ -13,26 +13,7 @@ import (
 // stands for all below it.
 func (x *Executive) find(ctx context.Context, st *grammar.Statement) error {
 	only, _ := st.Option("type")
-	failed := &someFailed{verb: st.Verb.Name, total: len(st.List(0))}
-	for _, w := range st.List(0) {
-		err := x.findOne(ctx, st, w.Pattern(), only)
-		if ctx.Err() != nil {
-			return named(st, sites.Stopped(ctx))
-		}
-		if err == nil {
-			continue
-		}
-		if len(st.List(0)) == 1 {
-			return err
-		}
-		x.Report(err)
-		failed.failed++
-		failed.last = err
-	}
-	if failed.failed > 0 {
-		return failed
-	}
-	return nil
+	return x.forWords(ctx, st, st.List(0), func(w grammar.Word) error { return x.findOne(ctx, st, w.Pattern(), only) })
 }
 
 func (x *Executive) findOne(ctx context.Context, st *grammar.Statement, pattern, only string) error {
