@@ -3,12 +3,14 @@ package ftp
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"rsexec/sites"
@@ -362,6 +364,36 @@ func TestOldDialects(t *testing.T) {
 			wrong := site(t, s, "")
 			wrong.password = func(context.Context) (string, error) { return "wrong", nil }
 			checkKind(t, "a wrong password", wrong.Meet(ctx), sites.Login)
+		})
+	}
+}
+
+// TestOldDialectsAtOnce reads different files over several sessions at once:
+// none gets another's data, though all sessions of a server of RFC 478 share
+// one data socket.
+func TestOldDialectsAtOnce(t *testing.T) {
+	for _, d := range []ftpd.Dialect{ftpd.RFC438, ftpd.RFC478} {
+		t.Run(string(d), func(t *testing.T) {
+			t.Parallel()
+			s := own(t, "127.0.0.1", d)
+			f := site(t, s, "max-sessions=4")
+			ctx := within(t, patience)
+			var group sync.WaitGroup
+			for k := range 4 {
+				name := fmt.Sprintf("file%d", k)
+				if err := os.WriteFile(filepath.Join(s.Root, name), []byte(name), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				group.Go(func() {
+					for range 40 {
+						if text, err := read(ctx, f, "/"+name, 0); text != name || err != nil {
+							t.Errorf("%s: read %q, %v", name, text, err)
+							return
+						}
+					}
+				})
+			}
+			group.Wait()
 		})
 	}
 }
