@@ -306,6 +306,10 @@ func TestCalledOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What is closed before the server sent anything would fail its script.
+	if _, err := io.ReadFull(r, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
 	for range 2 {
 		if err := r.Close(); err != nil {
 			t.Error(err)
