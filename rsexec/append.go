@@ -80,6 +80,6 @@ func (x *Executive) move(ctx context.Context, job transfer.Job) error {
 	if err != nil {
 		return err
 	}
-	x.made(ctx, result.Destination, sites.Entry{Type: sites.File, Size: -1})
+	x.made(result.Destination, sites.Entry{Type: sites.File, Size: -1})
 	return x.printer.print(transferEvent{"transfer", result})
 }

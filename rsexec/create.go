@@ -39,7 +39,7 @@ func (x *Executive) create(ctx context.Context, st *grammar.Statement) error {
 	if err := k.MakeDirectory(ctx, p.Pathname.Path); err != nil {
 		return named(st, err)
 	}
-	x.made(ctx, p.Pathname, sites.Entry{Type: sites.Directory, Size: -1})
+	x.made(p.Pathname, sites.Entry{Type: sites.Directory, Size: -1})
 	return x.printer.print(textEvent{"text", "CREATE " + p.Pathname.String() + "\n"})
 }
 
@@ -69,7 +69,7 @@ func (x *Executive) remove(ctx context.Context, st *grammar.Statement) error {
 		}
 		return named(st, err)
 	}
-	x.gone(ctx, p.Pathname)
+	x.gone(p.Pathname)
 	return x.printer.print(textEvent{"text", "REMOVE " + p.Pathname.String() + "\n"})
 }
 
@@ -85,7 +85,7 @@ func (x *Executive) empty(ctx context.Context, dir resolver.Place, k keeper) err
 			if err := p.Site.Delete(ctx, p.Pathname.Path); err != nil {
 				return err
 			}
-			x.gone(ctx, p.Pathname)
+			x.gone(p.Pathname)
 			continue
 		}
 		if err := x.empty(ctx, p, k); err != nil {

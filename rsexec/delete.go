@@ -18,7 +18,7 @@ func (x *Executive) delete(ctx context.Context, st *grammar.Statement) error {
 		if err := p.Site.Delete(ctx, p.Pathname.Path); err != nil {
 			return named(st, err)
 		}
-		x.gone(ctx, p.Pathname)
+		x.gone(p.Pathname)
 		return x.printer.print(textEvent{"text", "DELETE " + p.Pathname.String() + "\n"})
 	})
 }

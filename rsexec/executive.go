@@ -302,16 +302,16 @@ func (x *Executive) list(ctx context.Context, site sites.Site, dir sites.Pathnam
 }
 
 // made notes in the index that a file was made or changed.
-func (x *Executive) made(ctx context.Context, p sites.Pathname, e sites.Entry) {
+func (x *Executive) made(p sites.Pathname, e sites.Entry) {
 	if x.index != nil {
-		x.index.put(ctx, p, e)
+		x.index.put(p, e)
 	}
 }
 
 // gone notes in the index that a file is not there any more.
-func (x *Executive) gone(ctx context.Context, p sites.Pathname) {
+func (x *Executive) gone(p sites.Pathname) {
 	if x.index != nil {
-		x.index.remove(ctx, p)
+		x.index.remove(p)
 	}
 }
 
@@ -327,7 +327,7 @@ func (x *Executive) withSource(ctx context.Context, st *grammar.Statement, typed
 	if p.Indexed.IsZero() || sites.KindOf(err) != sites.NotFound {
 		return err
 	}
-	x.gone(ctx, p.Pathname)
+	x.gone(p.Pathname)
 	res, again := x.resolver.Again(ctx, typed)
 	if again != nil {
 		return named(st, again)

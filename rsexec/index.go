@@ -22,6 +22,10 @@ const (
 
 	// indexBuilders is how many sites are listed at the same time.
 	indexBuilders = 128
+
+	// indexQueue is how many changes wait to be written before whoever makes one
+	// more has to wait.
+	indexQueue = 16
 )
 
 // index is the name index: the state file's, with what it says of whole
@@ -30,16 +34,25 @@ const (
 //
 // In the file a site goes by its identity, for its name may mean another server
 // tomorrow, or in another shell.
+//
+// One goroutine writes to the file, in the order of the changes, so that no
+// listing waits for it and no two writers wait for each other. A question waits
+// for the changes made before it.
 type index struct {
 	file    string
 	network *network
 
-	mu     sync.Mutex
-	store  *state.Store
-	broken error             // why there is none
-	homes  map[string]string // by identity, as is listed
-	listed map[sites.Pathname]time.Time
+	mu      sync.Mutex
+	store   *state.Store
+	broken  error // why there is none
+	changes chan change
+	written chan struct{}     // closed when the last change is written
+	homes   map[string]string // by identity, as is listed
+	listed  map[sites.Pathname]time.Time
 }
+
+// A change is one that is yet to be made in the state file.
+type change func(context.Context, *state.Store)
 
 // stored returns a pathname with the site's identity in the place of its name.
 func (x *index) stored(p sites.Pathname) sites.Pathname {
@@ -67,16 +80,34 @@ func (x *index) open() *state.Store {
 		return nil
 	}
 	x.store = store
+	x.changes, x.written = make(chan change, indexQueue), make(chan struct{})
+	go func() {
+		defer close(x.written)
+		for c := range x.changes {
+			c(ctx, store)
+		}
+	}()
 	return store
 }
 
+// close writes what is to be written. Nothing may use the index any more.
 func (x *index) close() error {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.store == nil {
+	store := x.store
+	x.mu.Unlock()
+	if store == nil {
 		return nil
 	}
-	return x.store.Close()
+	close(x.changes)
+	<-x.written
+	return store.Close()
+}
+
+// settle waits until the changes that were made before are written.
+func (x *index) settle() {
+	written := make(chan struct{})
+	x.changes <- func(context.Context, *state.Store) { close(written) }
+	<-written
 }
 
 // Home returns a site's home directory, as it was last known.
@@ -107,6 +138,7 @@ func (x *index) Find(ctx context.Context, name string, yield func(sites.Pathname
 	if store == nil {
 		return x.broken
 	}
+	x.settle()
 	return store.Find(ctx, name, func(dir sites.Pathname, e sites.Entry, listed time.Time) bool {
 		for _, name := range x.network.named(dir.Site) {
 			if !yield(sites.Pathname{Site: name, Path: dir.Path}, e, listed) {
@@ -138,23 +170,16 @@ func (x *index) list(ctx context.Context, site sites.Site, dir sites.Pathname, y
 	if err != nil || !whole || site.Name() == sites.LocalName {
 		return err
 	}
-	store := x.open()
-	if store == nil {
+	if x.open() == nil {
 		return nil
 	}
 	kept := x.stored(dir)
-	err = store.PutListing(ctx, kept, at, func(put func(sites.Entry) error) error {
-		for _, e := range entries {
-			if err := put(e); err != nil {
-				return err
-			}
+	x.changes <- func(ctx context.Context, store *state.Store) {
+		if store.PutListing(ctx, kept, at, entries) == nil {
+			x.mu.Lock()
+			x.listed[kept] = at
+			x.mu.Unlock()
 		}
-		return nil
-	})
-	if err == nil {
-		x.mu.Lock()
-		x.listed[kept] = at
-		x.mu.Unlock()
 	}
 	return nil
 }
@@ -162,30 +187,32 @@ func (x *index) list(ctx context.Context, site sites.Site, dir sites.Pathname, y
 // learnHome remembers where a site's home is.
 func (x *index) learnHome(ctx context.Context, site sites.Site) error {
 	home, err := site.Home(ctx)
-	if err != nil {
+	if err != nil || x.open() == nil {
 		return err
 	}
 	identity := x.network.identity(site.Name())
-	if store := x.open(); store != nil && store.PutHome(ctx, identity, home) == nil {
-		x.mu.Lock()
-		x.homes[identity] = home
-		x.mu.Unlock()
-	}
+	x.mu.Lock()
+	x.homes[identity] = home
+	x.mu.Unlock()
+	x.changes <- func(ctx context.Context, store *state.Store) { store.PutHome(ctx, identity, home) }
 	return nil
 }
 
-// put notes that a file was made or changed.
-func (x *index) put(ctx context.Context, p sites.Pathname, e sites.Entry) {
-	if store := x.open(); store != nil {
+// put notes that a file was made or changed. What is not noted is found out
+// when it is needed.
+func (x *index) put(p sites.Pathname, e sites.Entry) {
+	if x.open() != nil {
 		e.Name = p.Base()
-		store.Put(ctx, x.stored(p.Dir()), e) // what is not noted is found out when it is needed
+		dir := x.stored(p.Dir())
+		x.changes <- func(ctx context.Context, store *state.Store) { store.Put(ctx, dir, e) }
 	}
 }
 
-// remove notes that a file is not there, or not any more.
-func (x *index) remove(ctx context.Context, p sites.Pathname) {
-	if store := x.open(); store != nil {
-		store.Remove(ctx, x.stored(p)) // as above
+// remove notes that a file is not there, or not any more; as put does.
+func (x *index) remove(p sites.Pathname) {
+	if x.open() != nil {
+		p = x.stored(p)
+		x.changes <- func(ctx context.Context, store *state.Store) { store.Remove(ctx, p) }
 	}
 }
 
@@ -208,4 +235,7 @@ func (x *index) build(ctx context.Context, all []sites.Site, heard func(site str
 		})
 	}
 	group.Wait() // its functions return no error
+	if x.open() != nil {
+		x.settle()
+	}
 }

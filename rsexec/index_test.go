@@ -131,15 +131,11 @@ func BenchmarkWarmName(b *testing.B) {
 	for _, name := range s.network.Names() {
 		dir := sites.Pathname{Site: name, Path: "/"}
 		kept := s.index.stored(dir)
-		err := store.PutListing(b.Context(), kept, time.Now(), func(put func(sites.Entry) error) error {
-			for i := range each {
-				if err := put(sites.Entry{Name: fmt.Sprintf("%s-%05d", name, i), Type: sites.File, Size: int64(i)}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		var entries []sites.Entry
+		for i := range each {
+			entries = append(entries, sites.Entry{Name: fmt.Sprintf("%s-%05d", name, i), Type: sites.File, Size: int64(i)})
+		}
+		if err := store.PutListing(b.Context(), kept, time.Now(), entries); err != nil {
 			b.Fatal(err)
 		}
 		s.index.listed[kept] = time.Now()

@@ -1,11 +1,12 @@
 package rsexec
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"rsexec/sites"
 	"rsexec/sites/ftp"
@@ -212,9 +213,9 @@ func (n *network) Down(site string) error {
 func (n *network) close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var errs []error
+	var group errgroup.Group
 	for _, s := range n.byName {
-		errs = append(errs, s.Close())
+		group.Go(s.Close)
 	}
-	return errors.Join(errs...)
+	return group.Wait()
 }

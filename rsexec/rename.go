@@ -37,7 +37,7 @@ func (x *Executive) renameOne(ctx context.Context, st *grammar.Statement, from r
 	if err := from.Site.Rename(ctx, from.Pathname.Path, to.Pathname.Path); err != nil {
 		return named(st, err)
 	}
-	x.gone(ctx, from.Pathname)
-	x.made(ctx, to.Pathname, from.Entry)
+	x.gone(from.Pathname)
+	x.made(to.Pathname, from.Entry)
 	return x.printer.print(textEvent{"text", "RENAME " + from.Pathname.String() + " to " + to.Pathname.String() + "\n"})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -104,11 +105,9 @@ func (p *Pool[S]) Close() error {
 	idle := p.idle
 	p.idle, p.closed = nil, true
 	p.mu.Unlock()
-	var err error
+	var group errgroup.Group // each says goodbye, which takes a round trip
 	for _, s := range idle {
-		if e := s.Close(); err == nil {
-			err = e
-		}
+		group.Go(s.Close)
 	}
-	return err
+	return group.Wait()
 }

@@ -14,9 +14,8 @@ import (
 type yield = func(dir sites.Pathname, e sites.Entry, listed time.Time) bool
 
 // PutListing puts the listing of a directory, as it was at the time given, in
-// the place of the one that the index has. list calls its argument for each
-// entry; its error leaves the index as it was.
-func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time, list func(put func(sites.Entry) error) error) error {
+// the place of the one that the index has; all of it, or on an error nothing.
+func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time, entries []sites.Entry) error {
 	return fail("write the index", s.change(ctx, func(tx *sql.Tx) error {
 		var id int64
 		err := tx.QueryRowContext(ctx, `INSERT INTO directory (site, path, listed) VALUES (?, ?, ?)
@@ -30,8 +29,10 @@ func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time
 		}
 		rows := inserter{ctx: ctx, tx: tx, directory: id}
 		defer rows.close() // the transaction's end closes it too
-		if err := list(rows.put); err != nil {
-			return err
+		for _, e := range entries {
+			if err := rows.put(e); err != nil {
+				return err
+			}
 		}
 		return rows.flush()
 	}))

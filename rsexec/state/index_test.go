@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -30,15 +29,12 @@ func openStore(t testing.TB, file string) *Store {
 }
 
 // listing returns entries with the names given.
-func listing(names ...string) func(func(sites.Entry) error) error {
-	return func(put func(sites.Entry) error) error {
-		for i, n := range names {
-			if err := put(sites.Entry{Name: n, Type: sites.File, Size: int64(i)}); err != nil {
-				return err
-			}
-		}
-		return nil
+func listing(names ...string) []sites.Entry {
+	var entries []sites.Entry
+	for i, n := range names {
+		entries = append(entries, sites.Entry{Name: n, Type: sites.File, Size: int64(i)})
 	}
+	return entries
 }
 
 // names collects what a query finds, as SITE:dir/name.
@@ -122,14 +118,9 @@ func TestIndex(t *testing.T) {
 	}
 
 	// A listing that breaks off changes nothing.
-	broken := errors.New("broken")
-	err := s.PutListing(ctx, one, at, func(put func(sites.Entry) error) error {
-		if err := put(sites.Entry{Name: "half"}); err != nil {
-			return err
-		}
-		return broken
-	})
-	if !errors.Is(err, broken) || find("half") != "" || find("c") != "SITE1:/c" {
+	stopped, stop := context.WithCancel(ctx)
+	stop()
+	if err := s.PutListing(stopped, one, at, listing("half")); sites.KindOf(err) != sites.Cancelled || find("half") != "" || find("c") != "SITE1:/c" {
 		t.Error(err, find("half"), find("c"))
 	}
 
@@ -187,15 +178,11 @@ func BenchmarkFind(b *testing.B) {
 	s := openStore(b, filepath.Join(b.TempDir(), "state.db"))
 	for k := range 100 {
 		dir := sites.Pathname{Site: fmt.Sprintf("SITE%d", k), Path: "/"}
-		err := s.PutListing(b.Context(), dir, time.Now(), func(put func(sites.Entry) error) error {
-			for i := range 10000 {
-				if err := put(sites.Entry{Name: fmt.Sprintf("file-%d-%d", k, i)}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		var entries []sites.Entry
+		for i := range 10000 {
+			entries = append(entries, sites.Entry{Name: fmt.Sprintf("file-%d-%d", k, i)})
+		}
+		if err := s.PutListing(b.Context(), dir, time.Now(), entries); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -239,6 +239,14 @@ func (x *Exchange) Wait(ctx context.Context) error {
 	}
 }
 
+// accepted waits for the final reply; a refusal is an error.
+func (x *Exchange) accepted(ctx context.Context) error {
+	if err := x.Wait(ctx); err != nil {
+		return err
+	}
+	return x.Refusal()
+}
+
 // await waits until a signal of the exchange comes, ctx ends or time is over.
 func (x *Exchange) await(ctx context.Context, signal <-chan struct{}, d time.Duration) {
 	timer := time.NewTimer(d)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rsexec/sites"
+	"rsexec/sites/socket"
 )
 
 const (
@@ -82,33 +83,43 @@ func (s *Session) ways() []way {
 // and returns when the connection is made. restart is where the transfer
 // starts (REST); release is called once when all is over.
 func (s *Session) transfer(ctx context.Context, line string, restart int64, release func()) (*dataConn, error) {
+	connect, cancel, err := s.prepare(ctx, line)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	d, err := s.start(ctx, line, restart, connect)
+	if err != nil {
+		return nil, err
+	}
+	d.release = release
+	return d, nil
+}
+
+// prepare has the server ready for the data connection of a transfer command:
+// connect makes it, once the command was sent; cancel comes after that, or
+// instead.
+func (s *Session) prepare(ctx context.Context, line string) (connect connector, cancel func(), err error) {
 	six := s.Peer().Is6()
-	var err error = &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Msg: "no way to make a data connection is left"}
+	err = &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Msg: "no way to make a data connection is left"}
 	for _, w := range s.ways() {
 		if six && !w.six || !six && !w.four || s.site.Knows(w.verb) == No {
 			continue
 		}
 		connect, cancel, e := w.open(ctx, s, line)
-		if s.Heard(w.verb, e); e != nil {
-			if s.Err() != nil || ctx.Err() != nil {
-				return nil, e
-			}
-			// Of several refusals the one that speaks of more than a command
-			// that is not known is the one to tell.
-			if sites.KindOf(err) == sites.Unsupported {
-				err = e
-			}
-			continue
+		if s.Heard(w.verb, e); e == nil {
+			return connect, cancel, nil
 		}
-		d, e := s.start(ctx, line, restart, connect)
-		cancel()
-		if e != nil {
-			return nil, e
+		if s.Err() != nil || ctx.Err() != nil {
+			return nil, nil, e
 		}
-		d.release = release
-		return d, nil
+		// Of several refusals the one that speaks of more than a command that is
+		// not known is the one to tell.
+		if sites.KindOf(err) == sites.Unsupported {
+			err = e
+		}
 	}
-	return nil, err
+	return nil, nil, err
 }
 
 // start sends REST and the transfer command and makes the data connection.
@@ -180,13 +191,19 @@ func (s *Session) connect(ctx context.Context, x *Exchange, connect connector) (
 // dialer connects to the server's host at the port given. The host is always
 // the one that the control connection goes to: an address in a 227 reply may
 // be a trap, or one that means nothing on this side of a NAT.
-func (s *Session) dialer(port int) connector { return s.dialerFrom(0, port) }
+func (s *Session) dialer(port int) connector {
+	return s.dialerFrom(netip.AddrPortFrom(s.local(), 0), port)
+}
 
-// dialerFrom connects likewise, from a port of this host; 0 is any.
-func (s *Session) dialerFrom(from uint16, port int) connector {
+// dialerFrom connects likewise, from an address of this host; port 0 is any,
+// another one is reserved.
+func (s *Session) dialerFrom(from netip.AddrPort, port int) connector {
 	to := netip.AddrPortFrom(s.Peer(), uint16(port))
 	return func(ctx context.Context) (*net.TCPConn, error) {
-		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local(), from))}
+		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(from)}
+		if from.Port() != 0 {
+			d.Control = socket.Reuse
+		}
 		nc, err := d.DialContext(ctx, "tcp", to.String())
 		if err != nil {
 			return nil, err
@@ -244,21 +261,20 @@ func openLSTN(ctx context.Context, s *Session, transfer string) (connector, func
 // socket of this host the connection will come from: SOCK, as the figure of the
 // RFC has it. Otherwise two sessions could get each other's data.
 func openPASV478(ctx context.Context, s *Session, _ string) (connector, func(), error) {
-	// The port is free now; the kernel gives it to nobody else soon.
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local(), 0)))
+	own, err := socket.Reserve(netip.AddrPortFrom(s.local(), 0))
 	if err != nil {
 		return nil, nil, &sites.Error{Site: s.Conn.site, Kind: sites.Other, Msg: "no free port at this host", Err: err}
 	}
-	own := l.Addr().(*net.TCPAddr).AddrPort()
-	l.Close() // it only found a port
 	// A server without SOCK takes any connection; PASV tells whether it knows that.
-	if _, err := s.Do(ctx, fmt.Sprintf("SOCK %s,%d", own.Addr().Unmap(), own.Port())); err != nil {
+	_, err = s.Do(ctx, fmt.Sprintf("SOCK %s,%d", own.Addr.Addr().WithZone(""), own.Addr.Port()))
+	if err == nil {
+		_, err = s.Must(ctx, "PASV")
+	}
+	if err != nil {
+		own.Close() // it was not used
 		return nil, nil, err
 	}
-	if _, err := s.Must(ctx, "PASV"); err != nil {
-		return nil, nil, err
-	}
-	return s.dialerFrom(own.Port(), s.site.config.DefaultDataPort()), nothing, nil
+	return s.dialerFrom(own.Addr, s.site.config.DefaultDataPort()), func() { own.Close() }, nil // after use there is nothing to lose
 }
 
 func openPORT(ctx context.Context, s *Session, _ string) (connector, func(), error) {

@@ -89,25 +89,43 @@ func (s *Session) list(ctx context.Context, path string, yield func(sites.Entry)
 // listBy lists one directory with the command given. An error of kind
 // Unsupported means that another one may do.
 func (s *Session) listBy(ctx context.Context, c listCommand, path string, yield func(sites.Entry) bool) error {
-	line, entered := c.line, false
-	if _, home, _ := s.site.knowledge(); strings.HasPrefix(home, "/") {
+	_, home, _ := s.site.knowledge()
+	if strings.HasPrefix(home, "/") {
 		path = sites.Pathname{Path: home}.Join(path).Path // the working directory may be any
 	}
-	if c.pattern && path != "" {
+	line := c.line
+	var cwd *Exchange
+	switch {
+	case c.pattern && s.enters(path, home):
 		var err error
-		if entered, err = s.tryEnter(ctx, path); err != nil {
+		if cwd, err = s.enter(ctx, path); err != nil {
 			return err
 		}
-	}
-	if path != "" && !entered {
-		if c.proof {
-			return unproven(c)
-		}
+	case path != "" && c.proof:
+		return unproven(c)
+	case path != "":
 		line += " " + path
 	}
-	d, err := s.transfer(ctx, line, 0, nothing)
+	// What prepares the data connection follows the CWD without waiting.
+	connect, cancel, err := s.prepare(ctx, line)
+	if err == nil {
+		defer cancel()
+	}
+	if cwd != nil {
+		refusal := cwd.accepted(ctx)
+		switch s.Heard("CWD", refusal); {
+		case sites.KindOf(refusal) == sites.Unsupported:
+			return s.listBy(ctx, c, path, yield) // without CWD
+		case refusal != nil:
+			return refusal
+		}
+	}
 	if err != nil {
-		return s.refusedListing(c, path, entered, err)
+		return err
+	}
+	d, err := s.start(ctx, line, 0, connect)
+	if err != nil {
+		return s.refusedListing(c, path, cwd != nil, err)
 	}
 	r := reader{d}
 	defer r.Close() // its error is one of those below, or of no interest once the caller has enough
@@ -143,19 +161,10 @@ func (s *Session) refusedListing(c listCommand, path string, entered bool, err e
 	return err
 }
 
-// tryEnter makes an absolute path the working directory, where that costs
-// nothing or the path cannot be an argument. It reports whether it did.
-func (s *Session) tryEnter(ctx context.Context, path string) (bool, error) {
-	_, home, _ := s.site.knowledge()
-	if !strings.HasPrefix(path, "/") || !strings.HasPrefix(home, "/") && !strings.ContainsAny(path, patternSigns) || s.site.Knows("CWD") == No {
-		return false, nil
-	}
-	err := s.enter(ctx, path)
-	s.Heard("CWD", err)
-	if sites.KindOf(err) == sites.Unsupported {
-		return false, nil
-	}
-	return err == nil, err
+// enters reports whether a directory is entered to list it: where that costs
+// nothing, or the path cannot be an argument.
+func (s *Session) enters(path, home string) bool {
+	return strings.HasPrefix(path, "/") && (strings.HasPrefix(home, "/") || strings.ContainsAny(path, patternSigns)) && s.site.Knows("CWD") != No
 }
 
 // prove reads a listing whose entries come out when it is proven, and remembers

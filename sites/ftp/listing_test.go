@@ -60,6 +60,7 @@ func TestListTries(t *testing.T) {
 		S: 226 done
 		C: CWD /gone?
 		S: 550 No such directory
+		`+pasv+`
 		C: QUIT
 	`)
 	f := site(t, s, "")
@@ -78,9 +79,9 @@ func TestListTries(t *testing.T) {
 func TestListArgument(t *testing.T) {
 	const nlst = "S: 150 go\nD> \"a\"\nDX\nS: 226 done\n"
 	for _, test := range []struct{ name, path, script string }{
-		{"no CWD", "/d", noFEAT + pasv + "C: MLSD /d\nS: 500 what\nC: CWD /d\nS: 502 no\n" + pasv + "C: LIST /d\nS: 502 no\n" + pasv + "C: NLST /d\n" + nlst},
+		{"no CWD", "/d", noFEAT + pasv + "C: MLSD /d\nS: 500 what\nC: CWD /d\nS: 502 no\n" + pasv + pasv + "C: LIST /d\nS: 502 no\n" + pasv + "C: NLST /d\n" + nlst},
 		{"VMS", "[.D]", strings.Replace(noFEAT, `"/"`, `"DKA0:[U]"`, 1) + pasv + "C: MLSD [.D]\nS: 500 what\n" + pasv + "C: LIST [.D]\nS: 502 no\n" + pasv + "C: NLST [.D]\n" + nlst},
-		{"home", "", noFEAT + pasv + "C: MLSD /\nS: 500 what\nC: CWD /\nS: 502 no\n" + pasv + "C: LIST /\nS: 502 no\n" + pasv + "C: NLST /\n" + nlst},
+		{"home", "", noFEAT + pasv + "C: MLSD /\nS: 500 what\nC: CWD /\nS: 502 no\n" + pasv + pasv + "C: LIST /\nS: 502 no\n" + pasv + "C: NLST /\n" + nlst},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -161,9 +162,9 @@ func TestListEmpty(t *testing.T) {
 		{"vsftpd, not permitted", said("", "226 Transfer done (but failed to open directory)."), sites.Permission},
 		{"inetutils, not permitted", said(".: Permission denied\n", "226 done"), sites.Permission},
 		{"inetutils, missing", said("/d: No such file or directory\n", "226 done"), sites.NotFound},
-		{"no CWD, so it may be missing", "C: CWD /d\nS: 502 no\n" + pasv + "C: LIST /d\nS: 550 No such file or directory.\n", sites.NotFound},
-		{"501", "C: CWD /d\nS: 502 no\n" + pasv + "C: LIST /d\nS: 501 No such directory.\n", sites.NotFound},
-		{"not entered", "C: CWD /d\nS: 550 Failed to change directory.\n", sites.NotFound},
+		{"no CWD, so it may be missing", "C: CWD /d\nS: 502 no\n" + pasv + pasv + "C: LIST /d\nS: 550 No such file or directory.\n", sites.NotFound},
+		{"501", "C: CWD /d\nS: 502 no\n" + pasv + pasv + "C: LIST /d\nS: 501 No such directory.\n", sites.NotFound},
+		{"not entered", "C: CWD /d\nS: 550 Failed to change directory.\n" + pasv, sites.NotFound},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -109,14 +109,9 @@ func (s *Session) learn(ctx context.Context) error {
 	}
 	features, _, known := s.site.knowledge()
 	if !known {
-		xs, err := s.Send(ctx, nil, "FEAT", "PWD")
+		xs, err := s.all(ctx, "FEAT", "PWD")
 		if err != nil {
 			return err
-		}
-		for _, x := range xs {
-			if err := x.Wait(ctx); err != nil {
-				return err
-			}
 		}
 		if xs[0].Refusal() == nil {
 			features = parseFeatures(xs[0].reply)
@@ -127,14 +122,32 @@ func (s *Session) learn(ctx context.Context) error {
 		}
 		s.site.learned(s, features, home)
 	}
+	lines := []string{"TYPE I"}
 	if _, utf8 := features["UTF8"]; utf8 {
 		// Most servers need no asking and some refuse it; those that do need it
 		// send names in another encoding otherwise (RFC 2640).
-		if _, err := s.Do(ctx, "OPTS UTF8 ON"); err != nil {
-			return err
+		lines = append(lines, "OPTS UTF8 ON")
+	}
+	xs, err := s.all(ctx, lines...)
+	if err != nil {
+		return err
+	}
+	s.typ = 'I'
+	return xs[0].Refusal()
+}
+
+// all sends commands in one piece and waits for the replies to all.
+func (s *Session) all(ctx context.Context, lines ...string) ([]*Exchange, error) {
+	xs, err := s.Send(ctx, nil, lines...)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range xs {
+		if err := x.Wait(ctx); err != nil {
+			return nil, err
 		}
 	}
-	return s.setType(ctx, 'I')
+	return xs, nil
 }
 
 // parseFeatures reads the reply to FEAT (RFC 2389 section 3.2): a feature a
@@ -196,13 +209,17 @@ func (s *Session) Image(ctx context.Context) error { return s.setType(ctx, 'I') 
 
 // enter makes a directory the working directory. At a site that tells its home
 // this changes nothing else, as all paths are absolute there; at another one
-// the session has to end with this piece of work.
-func (s *Session) enter(ctx context.Context, path string) error {
-	_, err := s.Must(ctx, "CWD "+path)
-	if _, home, _ := s.site.knowledge(); err == nil && !strings.HasPrefix(home, "/") {
+// the session has to end with this piece of work. It does not wait for the
+// reply, so that other commands can follow at once.
+func (s *Session) enter(ctx context.Context, path string) (*Exchange, error) {
+	if _, home, _ := s.site.knowledge(); !strings.HasPrefix(home, "/") {
 		s.moved = true
 	}
-	return err
+	xs, err := s.Send(ctx, nil, "CWD "+path)
+	if err != nil {
+		return nil, err
+	}
+	return xs[0], nil
 }
 
 // Site returns the site that the session is with.

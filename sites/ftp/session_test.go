@@ -131,10 +131,10 @@ func TestLogin(t *testing.T) {
 			S:  utf8
 			S: 211 End
 			S: 257 "/"
-			C: OPTS UTF8 ON
-			S: 501 always
 			C: TYPE I
+			C: OPTS UTF8 ON
 			S: 200 ok
+			S: 501 always
 			C: QUIT`, sites.Other, false, "/"},
 		{"1973", in1973 + "C: QUIT", sites.Other, true, ""},
 		{"1973 behind 220", strings.Replace(in1973, "300", "220", 1) + "C: QUIT", sites.Other, true, ""},

@@ -236,11 +236,15 @@ func (s *Session) statSIZE(ctx context.Context, path string) (sites.Entry, error
 	}
 	// SIZE is refused for directories as well.
 	if strings.HasPrefix(path, "/") {
-		if cwd := s.enter(ctx, path); cwd == nil {
+		cwd, e := s.enter(ctx, path)
+		if e == nil {
+			e = cwd.accepted(ctx)
+		}
+		if e == nil {
 			entry.Type = sites.Directory
 			return entry, nil
 		} else if s.Err() != nil {
-			return sites.Entry{}, cwd
+			return sites.Entry{}, e
 		}
 	}
 	return sites.Entry{}, err

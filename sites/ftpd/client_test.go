@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"rsexec/sites/socket"
 )
 
 // patience is how long a test waits for what should happen at once.
@@ -295,7 +297,7 @@ func turnedAway(t *testing.T, conn net.Conn) {
 // dialFrom connects from a local address, with port 0 for any.
 func dialFrom(t *testing.T, local, remote string) (net.Conn, error) {
 	t.Helper()
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(local)), Timeout: patience, Control: reuseAddress}
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(local)), Timeout: patience, Control: socket.Reuse}
 	conn, err := d.Dial("tcp", remote)
 	if err == nil {
 		t.Cleanup(func() { _ = conn.Close() })

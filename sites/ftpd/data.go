@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"rsexec/sites/socket"
 )
 
 // direction is the way of a transfer, seen from this server.
@@ -45,9 +47,9 @@ func (p *passive) connect(ctx context.Context) (*net.TCPConn, error) {
 // active is a setup in which this server connects.
 type active struct {
 	remote netip.AddrPort
-	local  netip.AddrPort // port 0: any
-	held   *reservation   // of local, or nil
-	named  bool           // by SOCK: a PASV that follows is for remote only
+	local  netip.AddrPort      // port 0: any
+	held   *socket.Reservation // of local, or nil
+	named  bool                // by SOCK: a PASV that follows is for remote only
 }
 
 func (a *active) fits(direction) bool { return true }
@@ -65,7 +67,7 @@ func (a *active) connect(ctx context.Context) (*net.TCPConn, error) {
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(a.local)}
 	dialer.SetMultipathTCP(false)
 	if a.local.Port() != 0 {
-		dialer.Control = reuseAddress
+		dialer.Control = socket.Reuse
 	}
 	pause := retryPause{}
 	for {
@@ -73,7 +75,7 @@ func (a *active) connect(ctx context.Context) (*net.TCPConn, error) {
 		if err == nil {
 			return conn.(*net.TCPConn), nil
 		}
-		if a.local.Port() == 0 || !addressBusy(err) || pause.wait(ctx) != nil {
+		if a.local.Port() == 0 || !socket.Busy(err) || pause.wait(ctx) != nil {
 			return nil, err
 		}
 	}

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
+
+	"rsexec/sites/socket"
 )
 
 // pairAttempts is how many ports Listen tries to find a pair.
@@ -51,7 +52,7 @@ func listenPair(ctx context.Context, addr string) (*pairListener, error) {
 	if err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
-	held, err := reserve(data)
+	held, err := socket.Reserve(data)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: default data socket %s: %w", data, err), ln.Close())
 	}
@@ -71,34 +72,9 @@ func defaultDataSocket(control netip.AddrPort) (netip.AddrPort, error) {
 // socket.
 type pairListener struct {
 	*net.TCPListener
-	data *reservation
+	data *socket.Reservation
 }
 
 func (l *pairListener) Close() error {
 	return errors.Join(l.TCPListener.Close(), l.data.Close())
-}
-
-// reservation is a local socket that is bound and used for nothing, so that no
-// other process is given its port. Sockets of this server that are to use the
-// port are bound with reuseAddress.
-type reservation struct {
-	addr   netip.AddrPort
-	handle socketHandle
-	once   sync.Once
-}
-
-// reserve binds addr; port 0 takes a free port.
-func reserve(addr netip.AddrPort) (*reservation, error) {
-	handle, bound, err := bindSocket(addr)
-	if err != nil {
-		return nil, err
-	}
-	return &reservation{addr: bound, handle: handle}, nil
-}
-
-// Close gives the port back. Closing again does nothing.
-func (r *reservation) Close() error {
-	var err error
-	r.once.Do(func() { err = closeSocket(r.handle) })
-	return err
 }

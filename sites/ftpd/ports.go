@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+
+	"rsexec/sites/socket"
 )
 
 // maxHeld is how many fitting connections a claim keeps until the transfer
@@ -100,7 +102,7 @@ func listenData(ctx context.Context, addr netip.AddrPort) (*port, error) {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false) // the default data socket is shared with plain sockets
 	if addr.Port() != 0 {
-		lc.Control = reuseAddress
+		lc.Control = socket.Reuse
 	}
 	ln, err := lc.Listen(ctx, "tcp", addr.String())
 	if err != nil {

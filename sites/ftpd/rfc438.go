@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"rsexec/sites/socket"
 )
 
 // lstnVerb performs LSTN (RFC 438): it allocates a listening socket at once and
@@ -54,26 +56,26 @@ func (s *session) sockVerb(_ context.Context, arg string) {
 		s.reply(noPassive, reason(err))
 		return
 	}
-	s.setData(&active{remote: remote, local: held.addr, held: held, named: true})
-	s.reply(socketIs, held.addr.Port())
+	s.setData(&active{remote: remote, local: held.Addr, held: held, named: true})
+	s.reply(socketIs, held.Addr.Port())
 }
 
 // ownSocket reserves the socket from which SOCK will connect.
-func (s *session) ownSocket() (*reservation, error) {
+func (s *session) ownSocket() (*socket.Reservation, error) {
 	fresh := netip.AddrPortFrom(s.local.Addr(), 0)
 	rule := s.svc.dialect.own
 	if rule == freshSocket {
-		return reserve(fresh)
+		return socket.Reserve(fresh)
 	}
 	data, err := defaultDataSocket(s.local)
 	if err == nil {
-		var held *reservation
-		if held, err = reserve(data); err == nil {
+		var held *socket.Reservation
+		if held, err = socket.Reserve(data); err == nil {
 			return held, nil
 		}
 	}
 	if rule == defaultOrFreshSocket {
-		return reserve(fresh)
+		return socket.Reserve(fresh)
 	}
 	return nil, err
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"rsexec/sites/socket"
 )
 
 // sockPort is the port in a reply "255 SOCK <port>".
@@ -243,12 +245,12 @@ func TestStrangers(t *testing.T) {
 			s := startSite(t, "127.0.0.2", test.server)
 			s.write("f", content)
 			c := s.login()
-			held, err := reserve(mustAddrPort(friend))
+			held, err := socket.Reserve(mustAddrPort(friend))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = held.Close() }()
-			at := fmt.Sprintf("127.0.0.2:%d", test.setup(c, int(held.addr.Port())))
+			at := fmt.Sprintf("127.0.0.2:%d", test.setup(c, int(held.Addr.Port())))
 			knock := func() {
 				stranger, err := dialFrom(t, test.stranger, at)
 				if err != nil {
@@ -261,7 +263,7 @@ func TestStrangers(t *testing.T) {
 			knock() // and again with the transfer waiting
 			from := friend
 			if test.exact {
-				from = held.addr.String()
+				from = held.Addr.String()
 			}
 			conn, err := dialFrom(t, from, at)
 			if err != nil {
@@ -289,18 +291,18 @@ func TestStrangers(t *testing.T) {
 func TestSharedDefaultDataSocket(t *testing.T) {
 	const sessions = 4
 	s := startSite(t, "127.0.0.2", Server{Dialect: RFC478})
-	var held [sessions]*reservation
+	var held [sessions]*socket.Reservation
 	var clients [sessions]*client
 	for i := range sessions {
 		var err error
-		if held[i], err = reserve(mustAddrPort("127.0.0.1:0")); err != nil {
+		if held[i], err = socket.Reserve(mustAddrPort("127.0.0.1:0")); err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = held[i].Close() }()
 		s.write(fmt.Sprint("f", i), strings.Repeat(fmt.Sprint(i), i+1))
 		clients[i] = s.login()
 		if i > 0 { // the first takes whoever comes
-			clients[i].do(fmt.Sprintf("SOCK 127.0.0.1,%d", held[i].addr.Port()), "255 ")
+			clients[i].do(fmt.Sprintf("SOCK 127.0.0.1,%d", held[i].Addr.Port()), "255 ")
 		}
 		clients[i].do("PASV", "200 ")
 		clients[i].send(fmt.Sprint("RETR f", i))
@@ -308,7 +310,7 @@ func TestSharedDefaultDataSocket(t *testing.T) {
 	var g errgroup.Group
 	for i := range sessions {
 		g.Go(func() error {
-			conn, err := dialFrom(t, held[i].addr.String(), fmt.Sprintf("127.0.0.2:%d", s.port(-1)))
+			conn, err := dialFrom(t, held[i].Addr.String(), fmt.Sprintf("127.0.0.2:%d", s.port(-1)))
 			if err != nil {
 				return err
 			}
