@@ -114,3 +114,32 @@ func TestTrace(t *testing.T) {
 		t.Error(order)
 	}
 }
+
+// parting is a session whose end waits for those of the others.
+type parting struct{ last *sync.WaitGroup }
+
+func (s *parting) Idle() bool { return true }
+
+func (s *parting) Close() error {
+	s.last.Done()
+	s.last.Wait()
+	return errors.New("gone")
+}
+
+// TestPoolClose holds that sessions end all at once, for each takes a round trip.
+func TestPoolClose(t *testing.T) {
+	const all = 3
+	var last sync.WaitGroup
+	last.Add(all)
+	pool := NewPool("SITE1", all, func(context.Context) (*parting, error) { return &parting{&last}, nil })
+	taken, err := pool.Take(t.Context(), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range taken {
+		pool.Put(s)
+	}
+	if err := pool.Close(); err == nil || err.Error() != "gone" {
+		t.Error(err)
+	}
+}
