@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +48,7 @@ func names(t *testing.T, query func(yield) error) string {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	slices.Sort(all) // the order of directories is nobody's concern
 	return strings.Join(all, " ")
 }
 
