@@ -88,25 +88,29 @@ func (a *assembly) addGuide(guide string, pos Position) *fault {
 	return nil
 }
 
-// bareTo is the guide word that is understood without parentheses, before an
-// operand: COPY a, b TO c. A file of that name is quoted there.
-const bareTo = "TO"
+// bareWords are the guide words that are understood without parentheses, before
+// an operand: COPY a, b TO c. A file of such a name is quoted.
+var bareWords = map[string]bool{"TO": true, "AS": true}
 
-// isBareTo reports whether list, before another, is guide words.
-func (a *assembly) isBareTo(list []Word) bool {
-	if len(list) > 1 || !list[0].Bare() || !strings.EqualFold(list[0].Value(), bareTo) {
+// isBareGuide reports whether list, before another, is guide words.
+func (a *assembly) isBareGuide(list []Word) bool {
+	if len(list) > 1 || !list[0].Bare() || !bareWords[strings.ToUpper(list[0].Value())] {
 		return false
 	}
 	k := a.expect().guide
-	return k >= 0 && strings.HasPrefix(a.slots()[k].Guides[0]+" ", bareTo+" ")
+	if k < 0 {
+		return false
+	}
+	first, _, _ := strings.Cut(a.slots()[k].Guides[0], " ")
+	return a.slots()[k].Bare && strings.EqualFold(list[0].Value(), first)
 }
 
 // addList adds what stands without parentheses. Whether another list follows, or
-// could, decides what a bare TO is.
+// could, decides what a bare guide word is.
 func (a *assembly) addList(list []Word, another bool) *fault {
 	e := a.expect()
 	switch {
-	case another && a.isBareTo(list):
+	case another && a.isBareGuide(list):
 		return a.addGuide(a.slots()[e.guide].Guides[0], list[0].Pos)
 	case len(e.slots) == 0:
 		return faultf(list[0].Pos, "too many operands; expected %s", a.st.Verb.form(a.action))

@@ -14,8 +14,10 @@ type Verb struct {
 	Aliases []string // familiar spellings, in small letters; never abbreviated
 	Slots   []Slot   // the operands, in order
 	Options []Option
+	Output  bool   // it prints results that can be redirected
 	Summary string // one line
 	Help    string // one paragraph
+	Example string // statements that work on the demo network, one a line
 }
 
 // A Slot is a place for operands in a statement.
@@ -23,6 +25,7 @@ type Slot struct {
 	Guides   []string // the guide words, and then others that are accepted in their place
 	Kind     Kind
 	Actions  []Action // of a slot of kind ActionName, which is the first: the names there are
+	Bare     bool     // the first of the guide words is understood without parentheses, before an operand
 	Many     bool     // any number of words, separated by commas or blanks
 	Listed   bool     // one word, or several separated by commas
 	Optional bool     // may be left out, with the slots behind it
@@ -55,35 +58,41 @@ type Kind int
 
 // The kinds of operands come first; the others are met only in a Completion.
 const (
-	Source      Kind = iota + 1 // a pathname that is read
-	Destination                 // a pathname that is written
-	Pathname                    // a pathname that may be either
-	VerbName                    // the name of a verb
-	Command                     // a whole statement
-	LogicalName                 // a logical name, with or without its colon
-	SiteName                    // the name of a site
-	ActionName                  // the name of an action of the verb
-	URL                         // the URL of a site
-	GuideWords                  // guide words in parentheses
-	OptionName                  // an option, with its dashes
-	OptionValue                 // what follows the equals sign of an option
+	Source        Kind = iota + 1 // a pathname that is read
+	Destination                   // a pathname that is written
+	Pathname                      // a pathname that may be either
+	VerbName                      // the name of a verb
+	Command                       // a whole statement
+	LogicalName                   // a logical name, with or without its colon
+	SiteName                      // the name of a site
+	ActionName                    // the name of an action of the verb
+	URL                           // the URL of a site
+	LocalPathname                 // the name of a file at the user's own host
+	Number                        // a decimal number
+	Text                          // any word
+	GuideWords                    // guide words in parentheses
+	OptionName                    // an option, with its dashes
+	OptionValue                   // what follows the equals sign of an option
 )
 
 // kindTexts has the words for each Kind: its placeholder in a usage line, what a
 // syntax error calls it, and what it is in full.
 var kindTexts = [...]struct{ placeholder, noun, full string }{
-	Source:      {"source", "a pathname", "source pathname"},
-	Destination: {"destination", "a pathname", "destination pathname"},
-	Pathname:    {"pathname", "a pathname", "pathname"},
-	VerbName:    {"verb", "a verb", "verb"},
-	Command:     {"statement", "a statement", "statement"},
-	LogicalName: {"name", "a logical name", "logical name"},
-	SiteName:    {"site", "the name of a site", "name of a site"},
-	ActionName:  {"action", "an action", "action"},
-	URL:         {"url", "a URL", "URL of a site"},
-	GuideWords:  {"(guide words)", "guide words", "guide words"},
-	OptionName:  {"--option", "an option", "option"},
-	OptionValue: {"value", "a value", "value of an option"},
+	Source:        {"source", "a pathname", "source pathname"},
+	Destination:   {"destination", "a pathname", "destination pathname"},
+	Pathname:      {"pathname", "a pathname", "pathname"},
+	VerbName:      {"verb", "a verb", "verb"},
+	Command:       {"statement", "a statement", "statement"},
+	LogicalName:   {"name", "a logical name", "logical name"},
+	SiteName:      {"site", "the name of a site", "name of a site"},
+	ActionName:    {"action", "an action", "action"},
+	URL:           {"url", "a URL", "URL of a site"},
+	LocalPathname: {"file", "the name of a file at this host", "name of a file at this host"},
+	Number:        {"number", "a number", "number"},
+	Text:          {"text", "a word", "word"},
+	GuideWords:    {"(guide words)", "guide words", "guide words"},
+	OptionName:    {"--option", "an option", "option"},
+	OptionValue:   {"value", "a value", "value of an option"},
 }
 
 // String says what k is, in words.

@@ -26,7 +26,7 @@ var verbs = []*Verb{
 		Name: "APPEND",
 		Slots: []Slot{
 			{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true},
-			{Guides: []string{"TO FILE", "TO"}, Kind: Destination},
+			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination},
 		},
 		Options: transferOptions,
 		Summary: "add files to the end of another file",
@@ -39,7 +39,7 @@ var verbs = []*Verb{
 		Name: "COPY", Aliases: []string{"cp"},
 		Slots: []Slot{
 			{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true},
-			{Guides: []string{"TO FILE", "TO"}, Kind: Destination, Listed: true},
+			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination, Listed: true},
 		},
 		Options: transferOptions,
 		Summary: "copy files",
@@ -52,7 +52,7 @@ var verbs = []*Verb{
 		Name: "RENAME", Aliases: []string{"mv"},
 		Slots: []Slot{
 			{Guides: []string{"EXISTING FILE"}, Kind: Source},
-			{Guides: []string{"TO BE"}, Kind: Destination},
+			{Guides: []string{"TO BE"}, Bare: true, Kind: Destination},
 		},
 		Options: imageOptions,
 		Summary: "give a file another name",
@@ -121,7 +121,7 @@ var verbs = []*Verb{
 	},
 	{
 		Name: "CONNECT", Aliases: []string{"cd"},
-		Slots:   []Slot{{Guides: []string{"TO DIRECTORY", "TO SITE", "TO"}, Kind: Source}},
+		Slots:   []Slot{{Guides: []string{"TO DIRECTORY", "TO SITE", "TO"}, Bare: true, Kind: Source}},
 		Summary: "change the working directory",
 		Help: "Makes a directory, or the home directory of a site, the working directory, where partial names " +
 			"are looked up first.",
@@ -135,7 +135,7 @@ var verbs = []*Verb{
 		Name: "DEFINE",
 		Slots: []Slot{
 			{Guides: []string{"LOGICAL NAME"}, Kind: LogicalName, Optional: true},
-			{Guides: []string{"AS"}, Kind: Source, Many: true, Optional: true},
+			{Guides: []string{"AS"}, Bare: true, Kind: Source, Many: true, Optional: true},
 		},
 		Summary: "define a logical name, or list them",
 		Help: "Makes a logical name stand for a list of directories, which are searched in that order: " +

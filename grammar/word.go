@@ -158,7 +158,7 @@ func isPlain(name string) bool {
 			return false
 		}
 	}
-	return name != "" && utf8.ValidString(name) && !strings.HasSuffix(name, ";") && !strings.EqualFold(name, bareTo)
+	return name != "" && utf8.ValidString(name) && !strings.HasSuffix(name, ";") && !bareWords[strings.ToUpper(name)]
 }
 
 // writeQuoted writes text in double quotes, on one line and without control

@@ -59,11 +59,38 @@ type Executive struct {
 }
 
 // action performs one statement. Each verb's stands in a file of its own.
-type action func(ctx context.Context, st *grammar.Statement) error
+type action func(x *Executive, ctx context.Context, st *grammar.Statement) error
+
+// actions returns how each verb of the table is performed.
+func actions() map[string]action {
+	return map[string]action{
+		"APPEND":    (*Executive).append,
+		"COMPARE":   (*Executive).compare,
+		"CONNECT":   (*Executive).connect,
+		"COPY":      (*Executive).copy,
+		"CREATE":    (*Executive).create,
+		"DEFINE":    (*Executive).define,
+		"DELETE":    (*Executive).delete,
+		"DIRECTORY": (*Executive).directory,
+		"EXPLAIN":   (*Executive).explain,
+		"FIND":      (*Executive).find,
+		"HELP":      (*Executive).help,
+		"PWD":       (*Executive).pwd,
+		"QUIT":      (*Executive).quit,
+		"REMOVE":    (*Executive).remove,
+		"RENAME":    (*Executive).rename,
+		"SITE":      (*Executive).site,
+		"SITES":     (*Executive).sites,
+		"TRACE":     (*Executive).trace,
+		"TYPE":      (*Executive).typ,
+		"UNDEFINE":  (*Executive).undefine,
+		"WHERE":     (*Executive).where,
+	}
+}
 
 // New returns an executive. No site is asked before a statement needs it.
 func New(o Options) (*Executive, error) {
-	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON}}
+	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON}, verbs: actions()}
 	net, err := newNetwork(o.Sites, x.password)
 	if err != nil {
 		return nil, err
@@ -89,12 +116,6 @@ func New(o Options) (*Executive, error) {
 	x.mover = transfer.Mover{Routes: transfer.NewRoutes(), Notice: x.printer.notice}
 	if o.Trace {
 		x.tracer = newTracer(o.Err, o.Width)
-	}
-	x.verbs = map[string]action{
-		"COMPARE": x.compare, "CONNECT": x.connect, "CREATE": x.create, "DEFINE": x.define, "FIND": x.find, "PWD": x.pwd,
-		"REMOVE": x.remove, "SITE": x.site, "UNDEFINE": x.undefine,
-		"APPEND": x.append, "COPY": x.copy, "DELETE": x.delete, "DIRECTORY": x.directory, "EXPLAIN": x.explain,
-		"HELP": x.help, "QUIT": x.quit, "RENAME": x.rename, "SITES": x.sites, "TRACE": x.trace, "TYPE": x.typ, "WHERE": x.where,
 	}
 	return x, nil
 }
@@ -130,7 +151,7 @@ func (x *Executive) perform(ctx context.Context, st *grammar.Statement) error {
 	if !ok {
 		return &sites.Error{Op: st.Verb.Name, Kind: sites.Unsupported, Msg: "no such verb here"}
 	}
-	return act(ctx, st)
+	return act(x, ctx, st)
 }
 
 // RunScript performs the statements of a script one after the other, and stops

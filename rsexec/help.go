@@ -45,6 +45,12 @@ func verbHelp(v *grammar.Verb) string {
 			fmt.Fprintf(&b, "    %-8s %s\n", c.Value, c.Help)
 		}
 	}
+	if v.Example != "" {
+		fmt.Fprintf(&b, "\nExample\n")
+		for line := range strings.Lines(v.Example) {
+			b.WriteString("    " + strings.TrimSuffix(line, "\n") + "\n")
+		}
+	}
 	return b.String()
 }
 
