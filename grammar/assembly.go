@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -90,7 +91,7 @@ func (a *assembly) addGuide(guide string, pos Position) *fault {
 
 // bareWords are the guide words that are understood without parentheses, before
 // an operand: COPY a, b TO c. A file of such a name is quoted.
-var bareWords = map[string]bool{"TO": true, "AS": true}
+var bareWords = map[string]bool{"TO": true, "AS": true, "IN": true, "ERROR": true}
 
 // isBareGuide reports whether list, before another, is guide words.
 func (a *assembly) isBareGuide(list []Word) bool {
@@ -125,6 +126,9 @@ func (a *assembly) addList(list []Word, another bool) *fault {
 
 // act finds the action that w names, and spells its name in full.
 func (a *assembly) act(s *Slot, w *Word) *fault {
+	if w.variable() {
+		return faultf(w.Pos, "expected %s, not a variable", alternatives(s.actionNames()))
+	}
 	action, err := s.findAction(w.Value())
 	if err != nil {
 		return &fault{pos: w.Pos, msg: err.Error()}
@@ -147,10 +151,11 @@ func (a *assembly) addOption(w Word) *fault {
 		return faultf(w.Pos, "option --%s takes no value", o.Name)
 	case !o.IsSwitch() && value.Value() == "":
 		return faultf(w.Pos, "option --%s needs a value: %s", o.Name, o.Usage())
-	case len(o.Choices) > 0 && !slices.Contains(o.values(), value.Value()):
+	case !value.variable() && !o.allows(value.Value()):
 		return faultf(value.Pos, "expected %s, not %s", alternatives(o.values()), Quote(value.Value()))
 	}
 	a.st.Options = append(a.st.Options, Setting{Option: o, Value: value, Pos: w.Pos})
+	a.st.Variable = a.st.Variable || value.variable()
 	return nil
 }
 
@@ -182,6 +187,11 @@ func (a *assembly) finish(end Position) (*Statement, *fault) {
 		if len(a.st.Operands[i]) == 0 && !slots[i].Optional {
 			return nil, faultf(end, "expected %s", missing)
 		}
+		if slots[i].Kind == ConditionWords {
+			if _, f := parseCondition(a.st.Operands[i], end); f != nil {
+				return nil, f
+			}
+		}
 	}
 	return a.st, nil
 }
@@ -205,6 +215,7 @@ func (a *assembly) settle(to int) *fault {
 			if f := checkList(&slots[k], list); f != nil {
 				return f
 			}
+			a.st.Variable = a.st.Variable || slices.ContainsFunc(list, Word.variable)
 			a.st.Operands[k] = append(a.st.Operands[k], list...)
 		}
 		a.lists = a.lists[take:]
@@ -218,10 +229,18 @@ func checkList(s *Slot, list []Word) *fault {
 	if len(list) > 1 && !s.takesLists() {
 		return faultf(list[1].Pos, "expected %s after %s, not a list", alternatives(s.nouns()), s.guide())
 	}
-	if s.Kind == VerbName {
-		for _, w := range list {
+	for _, w := range list {
+		switch {
+		case s.Kind == VariableName && (!w.Bare() || !IsVariable(w.Value())):
+			return faultf(w.Pos, "expected %s (letters, digits and _), not %s", alternatives(s.nouns()), w.String())
+		case w.variable():
+		case s.Kind == VerbName:
 			if _, err := FindVerb(w.Value()); err != nil {
 				return &fault{pos: w.Pos, msg: err.Error()}
+			}
+		case s.Kind == Number:
+			if n, err := strconv.Atoi(w.Value()); err != nil || n < 0 {
+				return faultf(w.Pos, "expected a number, not %s", Quote(w.Value()))
 			}
 		}
 	}

@@ -110,6 +110,8 @@ func (c *Completion) continueFrom(p place, last token) {
 			for _, a := range s.Actions {
 				c.add(s.Kind, Candidate{s.Kind, a.Name, a.Help})
 			}
+		case s.Kind == ConditionWords:
+			c.addCondition(p.assembly.lists)
 		default:
 			c.add(s.Kind)
 		}
@@ -129,6 +131,25 @@ func (c *Completion) addVerbs(k Kind) {
 		for _, alias := range v.Aliases {
 			c.add(k, Candidate{k, alias, v.Summary})
 		}
+	}
+}
+
+// addCondition adds what can follow the words of a condition.
+func (c *Completion) addCondition(words [][]Word) {
+	last := ""
+	if n := len(words); n > 0 {
+		last = strings.ToUpper(words[n-1][0].Value())
+	}
+	switch {
+	case last == wordExists:
+		c.add(Source)
+	case len(words) == 0:
+		c.add(ConditionWords, Candidate{ConditionWords, wordNot, "turn the answer round"})
+		fallthrough
+	case last == wordNot && len(words) == 1:
+		c.add(ConditionWords, Candidate{ConditionWords, wordExists, "whether some site has such a file"})
+	default:
+		c.add(Text)
 	}
 }
 

@@ -8,17 +8,22 @@ import (
 
 func TestComplete(t *testing.T) {
 	const options = " --route= --choreography="
+	var names []string
+	for _, v := range Verbs() {
+		names = append(names, v.Name)
+	}
+	all := strings.Join(names, " ")
 	tests := []struct{ line, want string }{ // | is the cursor
 		// Verbs.
-		{"|", "verb: APPEND COPY RENAME DELETE TYPE DIRECTORY FIND CREATE REMOVE COMPARE CONNECT PWD DEFINE UNDEFINE WHERE EXPLAIN TRACE SITE SITES HELP QUIT"},
+		{"|", "verb: " + all},
 		{"d|", "d verb: DELETE DIRECTORY DEFINE"},
 		{"  cop|PY a", "cop verb: COPY"},
 		{"c|", "c verb: COPY cat CREATE COMPARE CONNECT"},
 		{"l|", "l verb: ls"},
 		{"xyz|", "xyz verb:"},
 		{"ls a ; ty|", "ty verb: TYPE"},
-		{"ls a ;|", "verb: APPEND COPY RENAME DELETE TYPE DIRECTORY FIND CREATE REMOVE COMPARE CONNECT PWD DEFINE UNDEFINE WHERE EXPLAIN TRACE SITE SITES HELP QUIT"},
-		{"explain |", "EXPLAIN guide words,statement: (COMMAND) APPEND COPY RENAME DELETE TYPE DIRECTORY FIND CREATE REMOVE COMPARE CONNECT PWD DEFINE UNDEFINE WHERE EXPLAIN TRACE SITE SITES HELP QUIT"},
+		{"ls a ;|", "verb: " + all},
+		{"explain |", "EXPLAIN guide words,statement: (COMMAND) " + all},
 		{"explain de|", "EXPLAIN de statement: DELETE DEFINE"},
 		{"help ty|", "HELP ty verb: TYPE"},
 		{"help type |", "HELP :"},
@@ -37,6 +42,18 @@ func TestComplete(t *testing.T) {
 		{"site add X (URL) |", "SITE URL of a site:"},
 		{"site add X u |", "SITE :"},
 		{"site add,|", "SITE :"},
+
+		// Conditions, variables and redirections.
+		{"if |", "IF guide words,condition: (CONDITION) NOT EXISTS"},
+		{"if n|", "IF n condition: NOT"},
+		{"if not |", "IF condition: EXISTS"},
+		{"if exists SITE1:|", "IF SITE1: source pathname:"},
+		{"if not exists |", "IF source pathname:"},
+		{"if a |", "IF word:"},
+		{"foreach f IN |", "FOREACH source pathname,option: --parallel="},
+		{"copy $a |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
+		{"copy $a/x|", "COPY ${a}/x source pathname:"},
+		{"ls > |", ":"},
 
 		// A bare TO.
 		{"copy a TO |", "COPY destination pathname,option:" + options},
@@ -153,9 +170,21 @@ func TestCompleteLeads(t *testing.T) {
 				line += "SITES "
 			case c.Expects(ActionName):
 				line += c.Candidates[0].Text + " "
+			case c.Expects(ConditionWords):
+				line += "EXISTS "
+			case c.Expects(Number) && !strings.HasSuffix(line, "1 "):
+				line += "1 "
 			case len(c.Expect) > 0 && c.Expect[0] < GuideWords && !strings.HasSuffix(line, "x "):
 				line += "x "
 			}
+		}
+		switch v.Block {
+		case OpensBlock:
+			line += "; END"
+		case DividesBlock:
+			line = "IF a = b ; " + line + "; END"
+		case EndsBlock:
+			line = "PARALLEL ; " + line
 		}
 		if _, err := Parse("", line); err != nil {
 			t.Errorf("%s: %v", line, err)

@@ -23,6 +23,7 @@ const (
 	endOfOptionsToken
 	guideToken
 	commaToken
+	redirectToken
 	badToken
 	endToken // the end of a statement
 )
@@ -35,6 +36,7 @@ var tokenNames = map[string]lexer.TokenType{
 	"EndOfOptions": endOfOptionsToken,
 	"Guide":        guideToken,
 	"Comma":        commaToken,
+	"Redirect":     redirectToken,
 	"Bad":          badToken,
 	"End":          endToken,
 }
@@ -44,7 +46,7 @@ type token struct {
 	kind     lexer.TokenType
 	pos, end Position
 	word     Word   // of a word or an option
-	text     string // of guide words, in capitals without parentheses; of a bad token, the fault
+	text     string // of guide words, in capitals without parentheses; of a redirection, its signs; of a bad token, the fault
 	open     bool   // of a bad token: more text could mend it
 }
 
@@ -101,7 +103,8 @@ const (
 	faultQuote     = "open quote"
 	faultGuide     = "open parenthesis"
 	faultParen     = "a pathname that begins with ( must be quoted"
-	faultEscape    = `unknown escape; there are \" \\ \t \n \xHH \u{HHHH}`
+	faultEscape    = `unknown escape; there are \" \\ \$ \t \n \xHH \u{HHHH}`
+	faultVariable  = `expected the name of a variable and } after ${; a dollar sign in a name is written \$`
 	faultNUL       = "a word cannot hold a NUL"
 	faultSemicolon = "expected a blank before the ; that ends a statement, or quotes around one that ends a pathname"
 	faultContinued = "the text ends in the middle of a continued line"
@@ -252,6 +255,8 @@ func (s *scanner) token() token {
 			return s.punctuation(endToken)
 		case s.text[s.i] == ',':
 			return s.punctuation(commaToken)
+		case s.text[s.i] == '>':
+			return s.redirection()
 		case s.text[s.i] == '(':
 			return s.guide()
 		default:
@@ -274,6 +279,17 @@ func (s *scanner) endOfLine() token {
 func (s *scanner) punctuation(kind lexer.TokenType) token {
 	t := token{kind: kind, pos: s.position(s.i)}
 	s.i++
+	t.end = s.position(s.i)
+	return t
+}
+
+// redirection reads > or >>.
+func (s *scanner) redirection() token {
+	t := token{kind: redirectToken, pos: s.position(s.i), text: redirectNew}
+	if s.i++; s.i < len(s.text) && s.text[s.i] == '>' {
+		t.text = redirectMore
+		s.i++
+	}
 	t.end = s.position(s.i)
 	return t
 }
@@ -327,6 +343,10 @@ func (s *scanner) word() token {
 	for !s.isBlank(s.i) && (s.text[s.i] != ',' || braces > 0 || !s.optionsEnded && b.looksLikeOption()) {
 		from := s.i
 		switch s.text[s.i] {
+		case '$':
+			if fault, open := s.variable(&b, false); fault != "" {
+				return s.bad(read(), s.position(from), fault, open)
+			}
 		case '{', '}':
 			switch {
 			case s.text[from] == '}':
@@ -361,7 +381,7 @@ func (s *scanner) word() token {
 			s.i += 1 + n
 			b.add(s.text[from+1:s.i], true)
 		default:
-			for s.i++; !s.isBlank(s.i) && strings.IndexByte("\x00'\"\\,{}", s.text[s.i]) < 0; {
+			for s.i++; !s.isBlank(s.i) && strings.IndexByte("\x00'\"\\,{}$", s.text[s.i]) < 0; {
 				s.i++
 			}
 			b.add(s.text[from:s.i], false)
@@ -417,10 +437,10 @@ func (s *scanner) classify(w Word, looksLikeOption bool) token {
 		kind, s.optionsEnded = endOfOptionsToken, true
 	case looksLikeOption && !s.optionsEnded:
 		kind = optionToken
-	case !last.Quoted && strings.HasSuffix(last.Text, ";"):
+	case !last.Quoted && !last.Variable && strings.HasSuffix(last.Text, ";"):
 		return s.bad(w, s.position(max(w.Pos.Offset-s.base, s.i-1)), faultSemicolon, true)
 	case looksLikeOption:
-		w.Parts = append([]Part{{"", true}}, w.Parts...)
+		w.Parts = append([]Part{{Quoted: true}}, w.Parts...)
 	}
 	return token{kind: kind, pos: w.Pos, end: s.position(s.i), word: w}
 }
@@ -440,6 +460,12 @@ func (s *scanner) quoted(b *partBuilder) (fault string, open bool) {
 			b.add(s.text[from:s.i], true)
 			s.i++
 			return "", false
+		case c == '$' && quote == '"':
+			b.add(s.text[from:s.i], true)
+			if fault, _ := s.variable(b, true); fault != "" {
+				return fault, false
+			}
+			from = s.i
 		case c == '\\' && quote == '"':
 			b.add(s.text[from:s.i], true)
 			if s.i+1 == len(s.text) || s.lineEndAt(s.i+1) > 0 {
@@ -465,4 +491,21 @@ func (s *scanner) quoted(b *partBuilder) (fault string, open bool) {
 	}
 	b.add(s.text[from:s.i], true)
 	return faultQuote, true
+}
+
+// variable adds the variable at i to b, or the dollar sign if it begins none.
+func (s *scanner) variable(b *partBuilder, quoted bool) (fault string, open bool) {
+	name, n := variableAt(s.text[s.i:])
+	switch {
+	case n > 0:
+		b.addVariable(name, quoted)
+		s.i += n
+		return "", false
+	case s.i+1 < len(s.text) && s.text[s.i+1] == '{':
+		line, _, _ := strings.Cut(string(s.text[s.i:]), "\n")
+		return faultVariable, !strings.Contains(line, "}")
+	}
+	b.add(s.text[s.i:s.i+1], quoted)
+	s.i++
+	return "", false
 }

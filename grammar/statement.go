@@ -8,8 +8,25 @@ type Statement struct {
 	Operands [][]Word   // one list for each slot of the verb; empty where nothing was given
 	Options  []Setting  // in the order given, each at most once
 	Inner    *Statement // the statement in the slot of kind Command, if the verb has one
-	Pos      Position   // of the verb
+	Output   *Redirection
+	Body     []*Statement // of a block
+	Else     []*Statement // of a block, behind its ELSE
+	Pos      Position     // of the verb
+
+	Variable bool // there is a variable in it, its blocks aside
 }
+
+// A Redirection says where the output of a statement goes.
+type Redirection struct {
+	Word   Word
+	Append bool // behind what is there
+}
+
+// The signs of redirections.
+const (
+	redirectNew  = ">"
+	redirectMore = ">>"
+)
 
 // A Setting is an option that was given.
 type Setting struct {
@@ -54,6 +71,27 @@ func (st *Statement) String() string {
 }
 
 func (st *Statement) write(b *strings.Builder) {
+	st.writeHead(b)
+	if st.Verb.Block != OpensBlock {
+		return
+	}
+	writeAll(b, st.Body)
+	if len(st.Else) > 0 {
+		b.WriteString(" ; " + verbElse)
+		writeAll(b, st.Else)
+	}
+	b.WriteString(" ; " + verbEnd)
+}
+
+func writeAll(b *strings.Builder, block []*Statement) {
+	for _, st := range block {
+		b.WriteString(" ; ")
+		st.write(b)
+	}
+}
+
+// writeHead writes the statement without its block.
+func (st *Statement) writeHead(b *strings.Builder) {
 	b.WriteString(st.Verb.Name)
 	command := "" // stands last, for the options of a statement end where it begins
 	for i := range st.Verb.Slots {
@@ -62,9 +100,12 @@ func (st *Statement) write(b *strings.Builder) {
 			command = s.guide()
 		}
 		for j, w := range st.Operands[i] {
-			if j == 0 {
+			switch {
+			case j == 0:
 				b.WriteString(" " + s.guide() + " ")
-			} else {
+			case s.Kind == ConditionWords:
+				b.WriteString(" ")
+			default:
 				b.WriteString(", ")
 			}
 			b.WriteString(w.String())
@@ -80,5 +121,12 @@ func (st *Statement) write(b *strings.Builder) {
 	if command != "" {
 		b.WriteString(" " + command + " ")
 		st.Inner.write(b)
+	}
+	if st.Output != nil {
+		sign := redirectNew
+		if st.Output.Append {
+			sign = redirectMore
+		}
+		b.WriteString(" " + sign + " " + st.Output.Word.String())
 	}
 }

@@ -17,11 +17,13 @@ type syntax struct {
 }
 
 type syntaxItem struct {
-	Bad    *int  `parser:"@Bad"`
-	Guide  *int  `parser:"| @Guide"`
-	Option *int  `parser:"| @Option"`
-	Ended  bool  `parser:"| @EndOfOptions"`
-	List   []int `parser:"| @Word ( Comma @Word )*"`
+	Bad      *int  `parser:"@Bad"`
+	Guide    *int  `parser:"| @Guide"`
+	Option   *int  `parser:"| @Option"`
+	Ended    bool  `parser:"| @EndOfOptions"`
+	Redirect *int  `parser:"| @Redirect"`
+	Target   int   `parser:"  @Word"`
+	List     []int `parser:"| @Word ( Comma @Word )*"`
 }
 
 // parser never changes.
@@ -36,12 +38,41 @@ func parseTokens(tokens []token, end Position, peeking *lexer.PeekingLexer) (*St
 	if tree.Bad != nil {
 		return nil, tokens[*tree.Bad].fault()
 	}
-	return build(tokens, tokens[tree.Verb].word, tree.Items, end)
+	items, output, f := cutOutput(tokens, tree.Items)
+	if f != nil {
+		return nil, f
+	}
+	st, f := build(tokens, tokens[tree.Verb].word, items, end)
+	switch {
+	case f != nil:
+		return nil, f
+	case output != nil && !st.Verb.Output:
+		return nil, faultf(output.Word.Pos, "%s prints nothing that could go to a file", st.Verb.Name)
+	}
+	st.Output = output
+	st.Variable = st.Variable || output != nil && output.Word.variable()
+	return st, nil
+}
+
+// cutOutput takes the redirection out of items: it is the whole statement's,
+// wherever it stands.
+func cutOutput(tokens []token, items []*syntaxItem) (others []*syntaxItem, output *Redirection, f *fault) {
+	for _, item := range items {
+		switch {
+		case item.Redirect == nil:
+			others = append(others, item)
+		case output != nil:
+			return nil, nil, faultf(tokens[*item.Redirect].pos, "the output can go to one place only")
+		default:
+			output = &Redirection{Word: tokens[item.Target].word, Append: tokens[*item.Redirect].text == redirectMore}
+		}
+	}
+	return others, output, nil
 }
 
 // unexpectedBy says in the person's words what participle did not expect. As every
-// sequence of words, options and guide words is a syntax, it can only be a comma
-// or something in the place of a verb.
+// sequence of words, options and guide words is a syntax, it can only be a comma,
+// what follows a redirection, or something in the place of a verb.
 func unexpectedBy(err error, tokens []token, end Position) *fault {
 	var unexpected *participle.UnexpectedTokenError
 	if !errors.As(err, &unexpected) {
@@ -60,6 +91,8 @@ func unexpectedBy(err error, tokens []token, end Position) *fault {
 		return tokens[i].fault()
 	case i == 0:
 		return faultf(pos, "expected a verb")
+	case tokens[i-1].kind == redirectToken:
+		return faultf(pos, "expected a pathname after %s", tokens[i-1].text)
 	case tokens[i-1].kind == commaToken:
 		return faultf(pos, "expected a pathname after the comma")
 	}
@@ -73,6 +106,9 @@ func (t *token) fault() *fault {
 
 // build makes a statement of a verb and what follows it.
 func build(tokens []token, verb Word, items []*syntaxItem, end Position) (*Statement, *fault) {
+	if verb.variable() {
+		return nil, faultf(verb.Pos, "expected a verb, not a variable")
+	}
 	v, err := FindVerb(verb.Value())
 	if err != nil {
 		return nil, &fault{pos: verb.Pos, msg: err.Error()}
@@ -97,9 +133,14 @@ func build(tokens []token, verb Word, items []*syntaxItem, end Position) (*State
 				if len(list) > 1 {
 					return nil, faultf(list[1].Pos, "expected a statement, not a list")
 				}
-				if a.st.Inner, f = build(tokens, list[0], items[i+1:], end); f != nil {
+				inner, f := build(tokens, list[0], items[i+1:], end)
+				switch {
+				case f != nil:
 					return nil, f
+				case inner.Verb.Block != NoBlock:
+					return nil, faultf(list[0].Pos, "%s cannot stand behind %s", inner.Verb.Name, v.Name)
 				}
+				a.st.Inner, a.st.Variable = inner, a.st.Variable || inner.Variable
 				return a.st, nil
 			}
 			f = a.addList(list, listFollows(items[i+1:]))

@@ -15,10 +15,29 @@ type Verb struct {
 	Slots   []Slot   // the operands, in order
 	Options []Option
 	Output  bool   // it prints results that can be redirected
+	Block   Block  // its part in blocks
 	Summary string // one line
 	Help    string // one paragraph
 	Example string // statements that work on the demo network, one a line
 }
+
+// A Block is a verb's part in blocks of statements.
+type Block int
+
+// The parts. A block goes from a verb that opens one to its END.
+const (
+	NoBlock Block = iota
+	OpensBlock
+	DividesBlock // ELSE
+	EndsBlock    // END
+)
+
+// The verbs that the language itself has to know.
+const (
+	verbIf   = "IF"
+	verbElse = "ELSE"
+	verbEnd  = "END"
+)
 
 // A Slot is a place for operands in a statement.
 type Slot struct {
@@ -58,41 +77,45 @@ type Kind int
 
 // The kinds of operands come first; the others are met only in a Completion.
 const (
-	Source        Kind = iota + 1 // a pathname that is read
-	Destination                   // a pathname that is written
-	Pathname                      // a pathname that may be either
-	VerbName                      // the name of a verb
-	Command                       // a whole statement
-	LogicalName                   // a logical name, with or without its colon
-	SiteName                      // the name of a site
-	ActionName                    // the name of an action of the verb
-	URL                           // the URL of a site
-	LocalPathname                 // the name of a file at the user's own host
-	Number                        // a decimal number
-	Text                          // any word
-	GuideWords                    // guide words in parentheses
-	OptionName                    // an option, with its dashes
-	OptionValue                   // what follows the equals sign of an option
+	Source         Kind = iota + 1 // a pathname that is read
+	Destination                    // a pathname that is written
+	Pathname                       // a pathname that may be either
+	VerbName                       // the name of a verb
+	Command                        // a whole statement
+	LogicalName                    // a logical name, with or without its colon
+	SiteName                       // the name of a site
+	ActionName                     // the name of an action of the verb
+	URL                            // the URL of a site
+	LocalPathname                  // the name of a file at the user's own host
+	Number                         // a decimal number
+	Text                           // any word
+	VariableName                   // the name of a variable
+	ConditionWords                 // a condition: see Condition
+	GuideWords                     // guide words in parentheses
+	OptionName                     // an option, with its dashes
+	OptionValue                    // what follows the equals sign of an option
 )
 
 // kindTexts has the words for each Kind: its placeholder in a usage line, what a
 // syntax error calls it, and what it is in full.
 var kindTexts = [...]struct{ placeholder, noun, full string }{
-	Source:        {"source", "a pathname", "source pathname"},
-	Destination:   {"destination", "a pathname", "destination pathname"},
-	Pathname:      {"pathname", "a pathname", "pathname"},
-	VerbName:      {"verb", "a verb", "verb"},
-	Command:       {"statement", "a statement", "statement"},
-	LogicalName:   {"name", "a logical name", "logical name"},
-	SiteName:      {"site", "the name of a site", "name of a site"},
-	ActionName:    {"action", "an action", "action"},
-	URL:           {"url", "a URL", "URL of a site"},
-	LocalPathname: {"file", "the name of a file at this host", "name of a file at this host"},
-	Number:        {"number", "a number", "number"},
-	Text:          {"text", "a word", "word"},
-	GuideWords:    {"(guide words)", "guide words", "guide words"},
-	OptionName:    {"--option", "an option", "option"},
-	OptionValue:   {"value", "a value", "value of an option"},
+	Source:         {"source", "a pathname", "source pathname"},
+	Destination:    {"destination", "a pathname", "destination pathname"},
+	Pathname:       {"pathname", "a pathname", "pathname"},
+	VerbName:       {"verb", "a verb", "verb"},
+	Command:        {"statement", "a statement", "statement"},
+	LogicalName:    {"name", "a logical name", "logical name"},
+	SiteName:       {"site", "the name of a site", "name of a site"},
+	ActionName:     {"action", "an action", "action"},
+	URL:            {"url", "a URL", "URL of a site"},
+	LocalPathname:  {"file", "the name of a file at this host", "name of a file at this host"},
+	Number:         {"number", "a number", "number"},
+	Text:           {"text", "a word", "word"},
+	VariableName:   {"variable", "the name of a variable", "name of a variable"},
+	ConditionWords: {"condition", "a condition", "condition"},
+	GuideWords:     {"(guide words)", "guide words", "guide words"},
+	OptionName:     {"--option", "an option", "option"},
+	OptionValue:    {"value", "a value", "value of an option"},
 }
 
 // String says what k is, in words.
@@ -229,6 +252,11 @@ func (o *Option) Usage() string {
 
 // IsSwitch reports whether the option is given without a value.
 func (o *Option) IsSwitch() bool { return o.Value == "" && len(o.Choices) == 0 }
+
+// allows reports whether the option can have the value.
+func (o *Option) allows(value string) bool {
+	return len(o.Choices) == 0 || slices.Contains(o.values(), value)
+}
 
 // values returns the values of the choices.
 func (o *Option) values() []string {

@@ -70,6 +70,7 @@ var verbs = []*Verb{
 	{
 		Name: "TYPE", Aliases: []string{"cat"},
 		Slots:   []Slot{{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true}},
+		Output:  true,
 		Summary: "show the contents of files",
 		Help:    "Writes the contents of files to the terminal, or to standard output in a script.",
 	},
@@ -79,6 +80,7 @@ var verbs = []*Verb{
 		Options: []Option{
 			{Name: "images", Help: "one line for the images of a file, with all their sites"},
 		},
+		Output:  true,
 		Summary: "list files",
 		Help: "Lists the files named, and what is in the directories named. A name that stands for several " +
 			"directories lists all of them as one, with the site of each entry. Without a pathname it lists " +
@@ -94,6 +96,7 @@ var verbs = []*Verb{
 				Help:    "what is looked for",
 			},
 		},
+		Output:  true,
 		Summary: "find files at one, several or all sites",
 		Help: "Prints the complete pathname of all that the patterns match, at every site that they may mean. " +
 			"* and ? match within a name, [...] one of the characters, ** any directories, {a,b} either text; " +
@@ -115,6 +118,7 @@ var verbs = []*Verb{
 	{
 		Name:    "COMPARE",
 		Slots:   []Slot{{Guides: []string{"FILE", "FILE LIST", "FILES"}, Kind: Source, Many: true}},
+		Output:  true,
 		Summary: "tell which images of a file differ",
 		Help: "Compares files by size, and by digest where their sites know a common one, else by reading them. " +
 			"One name stands for all the images of a file.",
@@ -128,6 +132,7 @@ var verbs = []*Verb{
 	},
 	{
 		Name:    "PWD",
+		Output:  true,
 		Summary: "print the working directory",
 		Help:    "Prints the complete pathname of the working directory.",
 	},
@@ -137,6 +142,7 @@ var verbs = []*Verb{
 			{Guides: []string{"LOGICAL NAME"}, Kind: LogicalName, Optional: true},
 			{Guides: []string{"AS"}, Bare: true, Kind: Source, Many: true, Optional: true},
 		},
+		Output:  true,
 		Summary: "define a logical name, or list them",
 		Help: "Makes a logical name stand for a list of directories, which are searched in that order: " +
 			"DEFINE SYS: SITE1:/sys, SITE2:/sys. DSK: is the composite directory, where partial names are looked up. " +
@@ -151,6 +157,7 @@ var verbs = []*Verb{
 	{
 		Name:    "WHERE",
 		Slots:   []Slot{{Guides: []string{"IS FILE"}, Kind: Pathname}},
+		Output:  true,
 		Summary: "tell which sites hold a file",
 		Help: "Looks a name up at every directory where it could be, and tells the complete pathname of each " +
 			"file found, and which sites could not be asked.",
@@ -158,6 +165,7 @@ var verbs = []*Verb{
 	{
 		Name:    "EXPLAIN",
 		Slots:   []Slot{{Guides: []string{"COMMAND"}, Kind: Command}},
+		Output:  true,
 		Summary: "tell what a statement would do, without doing it",
 		Help: "Resolves the names in a statement, chooses a route, and prints the commands that each control " +
 			"connection would carry, side by side. Nothing is changed at any site.",
@@ -165,6 +173,7 @@ var verbs = []*Verb{
 	{
 		Name:    "TRACE",
 		Slots:   []Slot{{Guides: []string{"COMMAND"}, Kind: Command}},
+		Output:  true,
 		Summary: "do a statement and show the control dialogues",
 		Help: "Does a statement, and prints the commands and replies of each control connection side by side, " +
 			"with their times.",
@@ -181,18 +190,119 @@ var verbs = []*Verb{
 			{Guides: []string{"NAME"}, Kind: SiteName},
 			{Guides: []string{"URL"}, Kind: URL},
 		},
+		Output:  true,
 		Summary: "add, remove, show or test a site",
 		Help: "SITE ADD name URL adds a site, to the profile as well; SITE REMOVE name removes it; SITE SHOW name prints " +
 			"its URL without the password; SITE TEST name asks it for an answer.",
 	},
 	{
 		Name:    "SITES",
+		Output:  true,
 		Summary: "list the sites",
 		Help:    "Lists the sites that are known, whether each is up, and what it can do.",
 	},
 	{
+		Name: "SET",
+		Slots: []Slot{
+			{Guides: []string{"VARIABLE"}, Kind: VariableName, Optional: true},
+			{Guides: []string{"TO"}, Bare: true, Kind: Text, Optional: true},
+		},
+		Output:  true,
+		Summary: "give a variable a value, or list the variables",
+		Help: "Gives a variable a value, which stands wherever $name or ${name} is written; in single quotes a dollar sign " +
+			"is only that. A value is one word, with the quotes it was written with. ${f.site}, ${f.path}, ${f.dir} and " +
+			"${f.name} are pieces of a pathname. A script has its arguments in $1, $2, ... and $@, their count in $#, and " +
+			"in $? the exit status of the statement before.",
+		Example: "SET f SITE1:/PROG1.PL1\nTYPE $f\nECHO ${f.name} is at ${f.site}",
+	},
+	{
+		Name:    "ECHO",
+		Slots:   []Slot{{Guides: []string{"WORDS"}, Kind: Text, Many: true, Optional: true}},
+		Output:  true,
+		Summary: "print words",
+		Help:    "Prints its words with a blank between them.",
+		Example: "ECHO hello\nECHO 'a  b' > LOCAL:/dev/null",
+	},
+	{
+		Name:    verbIf,
+		Slots:   []Slot{{Guides: []string{"CONDITION"}, Kind: ConditionWords, Many: true}},
+		Block:   OpensBlock,
+		Summary: "perform statements if something holds",
+		Help: "Performs the statements up to END, or up to ELSE and those behind it otherwise. EXISTS name holds if some site has " +
+			"such a file or directory, and fails if a site that may have it cannot be asked; a = b and a != b compare " +
+			"words; NOT turns the answer round.",
+		Example: "IF EXISTS SITE1:/PROG1.PL1\n    TYPE SITE1:/PROG1.PL1\nELSE\n    ECHO it is gone\nEND",
+	},
+	{
+		Name:    verbElse,
+		Block:   DividesBlock,
+		Summary: "divide the statements of an IF",
+		Help:    "Stands before the statements that are performed if the condition of an IF does not hold.",
+		Example: "IF a = b ; ECHO same ; ELSE ; ECHO different ; END",
+	},
+	{
+		Name: "FOREACH",
+		Slots: []Slot{
+			{Guides: []string{"VARIABLE"}, Kind: VariableName},
+			{Guides: []string{"IN"}, Bare: true, Kind: Source, Many: true},
+		},
+		Options: []Option{{Name: "parallel", Value: "N", Help: "so many at the same time"}},
+		Block:   OpensBlock,
+		Summary: "perform statements for each of several files or words",
+		Help: "Performs the statements up to END once for each file that the patterns match, at every site that they may mean; " +
+			"the variable holds its complete pathname. A word that is no pattern is taken as it is. With --parallel the " +
+			"statements are performed for so many files at once, and a failure does not keep the others from being done.",
+		Example: "FOREACH f IN *:/*.PL1\n    ECHO ${f.name} at ${f.site}\nEND",
+	},
+	{
+		Name:    "PARALLEL",
+		Slots:   []Slot{{Guides: []string{"AT ONCE"}, Kind: Number, Optional: true}},
+		Block:   OpensBlock,
+		Summary: "perform statements at the same time",
+		Help: "Performs the statements up to END at the same time, at most so many at once if a number is given, and waits for all. " +
+			"Each has the variables and the working directory as they were before, and what it sets is its own. Every failure " +
+			"is reported, and does not keep the others from being done.",
+		Example: "PARALLEL 2\n    COPY SITE1:/PROG1.PL1 TO SITE2:/\n    COPY SITE1:/PROG1.PL1 TO SITE3:/\nEND",
+	},
+	{
+		Name:    verbEnd,
+		Block:   EndsBlock,
+		Summary: "end the statements of an IF, a FOREACH or a PARALLEL",
+		Help:    "Stands behind the statements of an IF, a FOREACH or a PARALLEL.",
+		Example: "FOREACH s IN SITE1: SITE2: ; DIRECTORY $s ; END",
+	},
+	{
+		Name: "ON",
+		Slots: []Slot{
+			{Guides: []string{"ERROR"}, Bare: true, Kind: ActionName, Actions: []Action{
+				{"CONTINUE", 0, "report a failure and go on"},
+				{"STOP", 0, "report a failure and end the script; so it is at first"},
+				{"RETRY", 1, "try again, at most so many times, then stop"},
+			}},
+			{Guides: []string{"TIMES"}, Kind: Number},
+		},
+		Summary: "say what a script does when a statement fails",
+		Help: "ON ERROR says what happens when a statement fails, from there to the end of the script. RETRY performs a statement again " +
+			"where that can help: where a site could not be reached, was busy or refused for the moment, with a growing pause; " +
+			"never an APPEND, which must not happen twice. The exit status is that of the first failure in any case.",
+		Example: "ON ERROR CONTINUE\nTYPE SITE1:/none\nECHO going on\nQUIT",
+	},
+	{
+		Name: "TAKE",
+		Slots: []Slot{
+			{Guides: []string{"COMMANDS FROM"}, Kind: LocalPathname},
+			{Guides: []string{"ARGUMENTS"}, Kind: Text, Many: true, Optional: true},
+		},
+		Output:  true,
+		Summary: "perform a script",
+		Help: "Performs the statements of a script at this host, with the arguments given, in this shell: variables and the working " +
+			"directory stay as it leaves them.",
+		Example: "ECHO 'ECHO hello $1' > LOCAL:/tmp/rsexec-example\nTAKE /tmp/rsexec-example you\nDELETE LOCAL:/tmp/rsexec-example",
+	},
+	{
 		Name: "HELP", Aliases: []string{"?"},
 		Slots:   []Slot{{Guides: []string{"WITH"}, Kind: VerbName, Optional: true}},
+		Output:  true,
 		Summary: "explain a verb, or list the verbs",
 		Help:    "Explains a verb: its form, its options and what it does. Without a verb it lists all of them.",
 	},

@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,7 +19,7 @@ type Position struct {
 // A Word is one operand as it was typed: a pathname, or the name of a verb.
 type Word struct {
 	Raw   string // as typed, quotes included
-	Parts []Part // never empty; neighbours differ in Quoted
+	Parts []Part // never empty; neighbours that are text differ in Quoted
 	Pos   Position
 }
 
@@ -26,20 +27,34 @@ type Word struct {
 // meaning. An empty Part is there only at the beginning of a word, where it keeps
 // what follows from being taken for an option or a comment.
 type Part struct {
-	Text   string
-	Quoted bool // in quotes, or behind a backslash
+	Text     string
+	Quoted   bool // in quotes, or behind a backslash
+	Variable bool // Text is the name of a variable, and perhaps a dot and which piece of its value
+}
+
+// shown returns the part as it would be typed without quotes.
+func (p *Part) shown() string {
+	if p.Variable {
+		return "${" + p.Text + "}"
+	}
+	return p.Text
 }
 
 // Value returns the text that w stands for, without its quotes.
 func (w Word) Value() string {
 	if len(w.Parts) == 1 {
-		return w.Parts[0].Text
+		return w.Parts[0].shown()
 	}
 	var b strings.Builder
-	for _, p := range w.Parts {
-		b.WriteString(p.Text)
+	for i := range w.Parts {
+		b.WriteString(w.Parts[i].shown())
 	}
 	return b.String()
+}
+
+// variable reports whether there is a variable in w.
+func (w Word) variable() bool {
+	return slices.ContainsFunc(w.Parts, func(p Part) bool { return p.Variable })
 }
 
 // The signs mean something in a pattern unless they are quoted. What divides a
@@ -75,22 +90,30 @@ func (w Word) Pattern() string {
 	return b.String()
 }
 
-// Bare reports whether no part of w is quoted.
-func (w Word) Bare() bool { return len(w.Parts) == 1 && !w.Parts[0].Quoted }
+// Bare reports whether w is plain text: no part of it is quoted or a variable.
+func (w Word) Bare() bool {
+	return len(w.Parts) == 1 && !w.Parts[0].Quoted && !w.Parts[0].Variable
+}
 
 // String returns w so that it reads as the same parts again. Quoted parts are
 // always in double quotes.
 func (w Word) String() string {
-	if w.Bare() {
-		return w.Parts[0].Text
-	}
 	var b strings.Builder
-	for _, p := range w.Parts {
-		if p.Quoted {
-			writeQuoted(&b, p.Text)
-		} else {
-			b.WriteString(p.Text)
+	quoted := false
+	for i := range w.Parts {
+		p := &w.Parts[i]
+		if p.Quoted != quoted {
+			b.WriteByte('"')
+			quoted = p.Quoted
 		}
+		if quoted && !p.Variable {
+			writeEscaped(&b, p.Text)
+		} else {
+			b.WriteString(p.shown())
+		}
+	}
+	if quoted {
+		b.WriteByte('"')
 	}
 	return b.String()
 }
@@ -106,7 +129,7 @@ type partBuilder struct {
 // add adds text to the last part if that is quoted likewise, else as a new part.
 // An empty text counts only at the beginning of the word.
 func (b *partBuilder) add(text []byte, quoted bool) {
-	if b.started && len(text) == 0 {
+	if len(text) == 0 && (b.started || len(b.parts) > 0) {
 		return
 	}
 	if b.started && b.quoted != quoted {
@@ -117,19 +140,29 @@ func (b *partBuilder) add(text []byte, quoted bool) {
 	b.quoted, b.started = quoted, true
 }
 
+// addVariable adds a variable.
+func (b *partBuilder) addVariable(name string, quoted bool) {
+	if len(b.text) > 0 { // an empty beginning is not needed: no variable is an option
+		b.parts = b.all()
+	}
+	b.text, b.started = b.text[:0], false
+	b.parts = append(b.parts, Part{Text: name, Quoted: quoted, Variable: true})
+}
+
 // all returns the parts so far.
 func (b *partBuilder) all() []Part {
 	if !b.started {
-		return nil
+		return b.parts
 	}
-	return append(b.parts, Part{string(b.text), b.quoted})
+	return append(b.parts, Part{Text: string(b.text), Quoted: b.quoted})
 }
 
 // looksLikeOption reports whether the word begins with a dash that is not quoted,
 // and has more to it.
 func (b *partBuilder) looksLikeOption() bool {
 	if len(b.parts) > 0 {
-		return !b.parts[0].Quoted && b.parts[0].Text[0] == '-'
+		first := &b.parts[0]
+		return !first.Quoted && !first.Variable && first.Text[0] == '-'
 	}
 	return !b.quoted && len(b.text) > 1 && b.text[0] == '-'
 }
@@ -141,13 +174,10 @@ func Quote(name string) string {
 	if isPlain(name) {
 		return name
 	}
-	var b strings.Builder
-	writeQuoted(&b, name)
-	return b.String()
+	return Word{Parts: []Part{{Text: name, Quoted: true}}}.String()
 }
 
-// isPlain reports whether name means itself without quotes, now and in a
-// language with variables, patterns and redirections.
+// isPlain reports whether name means itself without quotes, wherever it stands.
 func isPlain(name string) bool {
 	for i, r := range name {
 		switch {
@@ -161,14 +191,13 @@ func isPlain(name string) bool {
 	return name != "" && utf8.ValidString(name) && !strings.HasSuffix(name, ";") && !bareWords[strings.ToUpper(name)]
 }
 
-// writeQuoted writes text in double quotes, on one line and without control
-// characters.
-func writeQuoted(b *strings.Builder, text string) {
-	b.WriteByte('"')
+// writeEscaped writes text as it stands in double quotes, on one line and without
+// control characters.
+func writeEscaped(b *strings.Builder, text string) {
 	for len(text) > 0 {
 		r, n := utf8.DecodeRuneInString(text)
 		switch {
-		case r == '"' || r == '\\':
+		case r == '"' || r == '\\' || r == '$':
 			b.WriteByte('\\')
 			b.WriteByte(text[0])
 		case r == '\t':
@@ -184,11 +213,10 @@ func writeQuoted(b *strings.Builder, text string) {
 		}
 		text = text[n:]
 	}
-	b.WriteByte('"')
 }
 
 // simpleEscapes are the escapes of one letter in double quotes.
-var simpleEscapes = map[byte]string{'"': `"`, '\\': `\`, 't': "\t", 'n': "\n"}
+var simpleEscapes = map[byte]string{'"': `"`, '\\': `\`, '$': "$", 't': "\t", 'n': "\n"}
 
 // maxEscape is the length of the longest escape.
 const maxEscape = len(`\u{10ffff}`)
