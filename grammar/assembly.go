@@ -212,6 +212,9 @@ func (a *assembly) settle(to int) *fault {
 			take = max(1, len(a.lists)-needed)
 		}
 		for _, list := range a.lists[:take] {
+			if slots[k].Kind == Text {
+				list = withCommas(list)
+			}
 			if f := checkList(&slots[k], list); f != nil {
 				return f
 			}
@@ -222,6 +225,31 @@ func (a *assembly) settle(to int) *fault {
 	}
 	a.from, a.guided, a.lists = to, false, nil
 	return nil
+}
+
+// withCommas returns the words of a list as free text has them: a comma belongs to
+// the word before it, and joins it with one that follows without a blank.
+func withCommas(list []Word) []Word {
+	var words []Word
+	for i, w := range list {
+		if i == 0 {
+			words = append(words, w)
+			continue
+		}
+		last := &words[len(words)-1]
+		b := partBuilder{parts: slices.Clone(last.Parts)}
+		b.add([]byte(","), false)
+		if w.Pos.Offset == last.Pos.Offset+len(last.Raw)+1 {
+			for _, p := range w.Parts {
+				b.addPart(p)
+			}
+			last.Raw, last.Parts = last.Raw+","+w.Raw, b.all()
+			continue
+		}
+		last.Raw, last.Parts = last.Raw+",", b.all()
+		words = append(words, w)
+	}
+	return words
 }
 
 // checkList looks at a list of words that is for the slot s.

@@ -103,7 +103,7 @@ func (st *Statement) writeHead(b *strings.Builder) {
 			switch {
 			case j == 0:
 				b.WriteString(" " + s.guide() + " ")
-			case s.Kind == ConditionWords:
+			case s.Kind == ConditionWords || s.Kind == Text:
 				b.WriteString(" ")
 			default:
 				b.WriteString(", ")

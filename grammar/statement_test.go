@@ -98,13 +98,13 @@ var statementTests = []struct{ text, want string }{
 	{"SITE TEST X, Y", "14: expected the name of a site after (NAME), not a list"},
 
 	// Variables and quotes.
-	{"ECHO $x ${x} $x.y ${x.dir} $1 $10 ${10} $@ $# $?", "ECHO (WORDS) ${x}, ${x}, ${x}.y, ${x.dir}, ${1}, ${10}, ${10}, ${@}, ${#}, ${?}"},
+	{"ECHO $x ${x} $x.y ${x.dir} $1 $10 ${10} $@ $# $?", "ECHO (WORDS) ${x} ${x} ${x}.y ${x.dir} ${1} ${10} ${10} ${@} ${#} ${?}"},
 	{`ECHO a$x"b $y c"'$z'\$w`, `ECHO (WORDS) a${x}"b ${y} c\$z\$"w`},
-	{`ECHO "$x" ""$x "$" $ a$ $% $$x`, `ECHO (WORDS) "${x}", ${x}, "\$", $, a$, $%, $${x}`},
+	{`ECHO "$x" ""$x "$" $ a$ $% $$x`, `ECHO (WORDS) "${x}" ${x} "\$" $ a$ $% $${x}`},
 	{`ECHO SYS$LOGIN`, `ECHO (WORDS) SYS${LOGIN}`},
 	{`ECHO {a,$x}b`, `ECHO (WORDS) {a,${x}}b`},
 	{`ECHO -$x`, `6: unknown option "-\${x}" of ECHO; a pathname that begins with a dash goes behind -- or in quotes`},
-	{`ECHO $-x $x-`, `ECHO (WORDS) $-x, ${x}-`},
+	{`ECHO $-x $x-`, `ECHO (WORDS) $-x ${x}-`},
 	{"ECHO ${", "6: expected the name of a variable and } after ${; a dollar sign in a name is written \\$"},
 	{"ECHO ${a b}", "6: expected the name of a variable and } after ${; a dollar sign in a name is written \\$"},
 	{"ECHO a${}", "7: expected the name of a variable and } after ${; a dollar sign in a name is written \\$"},
@@ -124,6 +124,13 @@ var statementTests = []struct{ text, want string }{
 	{"SET $x y", "5: expected the name of a variable (letters, digits and _), not ${x}"},
 	{`SET "x" y`, `5: expected the name of a variable (letters, digits and _), not "x"`},
 	{"SET a-b y", "5: expected the name of a variable (letters, digits and _), not a-b"},
+
+	// Free text keeps its commas.
+	{"ECHO a, b,c , d", "ECHO (WORDS) a, b,c, d"},
+	{`ECHO "a,b" 'c',$x`, `ECHO (WORDS) "a,b" "c",${x}`},
+	{"SET x a,b", "SET (VARIABLE) x (TO) a,b"},
+	{"SET x a, b", "10: expected a word after (TO), not a list"},
+	{"ECHO a,", "8: expected a pathname after the comma"},
 
 	// Redirections.
 	{"ls > f", "DIRECTORY > f"},
@@ -183,7 +190,7 @@ var statementTests = []struct{ text, want string }{
 	{"ON ERROR", "4: expected CONTINUE, STOP or RETRY, not \"ERROR\""},
 	{"ON ERROR RETRY", "15: expected (TIMES) or a number"},
 	{"ON ERROR STOP 3", "15: too many operands; expected ON (ERROR) STOP"},
-	{"TAKE f.rsx a 'b c'", `TAKE (COMMANDS FROM) f.rsx (ARGUMENTS) a, "b c"`},
+	{"TAKE f.rsx a 'b c'", `TAKE (COMMANDS FROM) f.rsx (ARGUMENTS) a "b c"`},
 
 	// A bare TO.
 	{"COPY a TO b", "COPY (FILE) a (TO FILE) b"},

@@ -16,31 +16,32 @@ const (
 
 // pieces are what a pathname can be taken apart into, behind a dot: ${f.name}.
 var pieces = map[string]func(pathname string) string{
-	"site": func(p string) string { site, _ := cutSite(p); return site },
-	"path": func(p string) string { _, path := cutSite(p); return path },
-	"name": func(p string) string { _, path := cutSite(p); return path[strings.LastIndexByte(path, '/')+1:] },
+	"site": func(p string) string { site, _, _ := cutSite(p); return site },
+	"path": func(p string) string { _, _, path := cutSite(p); return path },
+	"name": func(p string) string { _, _, path := cutSite(p); return path[strings.LastIndexByte(path, '/')+1:] },
 	"dir": func(p string) string {
-		site, path := cutSite(p)
-		switch i := strings.LastIndexByte(path, '/'); {
-		case i > 0:
-			path = path[:i]
-		default:
-			path = path[:i+1]
+		site, colon, path := cutSite(p)
+		i := strings.LastIndexByte(path, '/')
+		if i == 0 {
+			i = 1 // the root
 		}
-		if site == "" {
-			return path
-		}
-		return site + ":" + path
+		return site + colon + path[:max(0, i)]
 	},
 }
 
-// cutSite takes SITE:/path apart.
-func cutSite(pathname string) (site, path string) {
+// cutSite takes SITE:/path or ftp://host/path apart.
+func cutSite(pathname string) (site, colon, path string) {
 	site, path, ok := strings.Cut(pathname, ":")
-	if !ok || strings.Contains(site, "/") {
-		return "", pathname
+	switch {
+	case !ok || strings.Contains(site, "/"):
+		return "", "", pathname
+	case strings.HasPrefix(path, "//"):
+		if i := strings.IndexByte(path[2:], '/'); i >= 0 {
+			return pathname[:len(site)+3+i], "", path[2+i:]
+		}
+		return pathname, "", ""
 	}
-	return site, path
+	return site, ":", path
 }
 
 func isNameByte(c byte, first bool) bool {

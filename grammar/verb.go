@@ -15,6 +15,8 @@ type Verb struct {
 	Slots   []Slot   // the operands, in order
 	Options []Option
 	Output  bool   // it prints results that can be redirected
+	Changes bool   // it changes files or sites
+	Once    bool   // performing it again after a failure could do twice what should be done once
 	Block   Block  // its part in blocks
 	Summary string // one line
 	Help    string // one paragraph

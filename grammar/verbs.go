@@ -29,6 +29,8 @@ var verbs = []*Verb{
 			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination},
 		},
 		Options: transferOptions,
+		Changes: true,
+		Once:    true,
 		Summary: "add files to the end of another file",
 		Help: "Adds the contents of the source files, in the order given, to the end of the destination file, " +
 			"which is created if there is none. The files may be at any sites; where the sites allow it " +
@@ -42,6 +44,7 @@ var verbs = []*Verb{
 			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination, Listed: true},
 		},
 		Options: transferOptions,
+		Changes: true,
 		Summary: "copy files",
 		Help: "Copies the source files to the destination, which is a directory if there are several, or to each " +
 			"destination of a list: COPY f TO SITE1:, SITE2: makes images. " +
@@ -55,6 +58,8 @@ var verbs = []*Verb{
 			{Guides: []string{"TO BE"}, Bare: true, Kind: Destination},
 		},
 		Options: imageOptions,
+		Changes: true,
+		Once:    true,
 		Summary: "give a file another name",
 		Help: "Gives a file another name at the site where it is. Where several sites hold images of it, each " +
 			"image is asked about; where nobody can be asked, --all is needed.",
@@ -63,6 +68,7 @@ var verbs = []*Verb{
 		Name: "DELETE", Aliases: []string{"rm", "del"},
 		Slots:   []Slot{{Guides: []string{"FILE", "FILE LIST"}, Kind: Pathname, Many: true}},
 		Options: imageOptions,
+		Changes: true,
 		Summary: "delete files",
 		Help: "Deletes each file at the site that holds it. Where several sites hold images of it, each image " +
 			"is asked about; where nobody can be asked, --all is needed.",
@@ -105,6 +111,7 @@ var verbs = []*Verb{
 	{
 		Name: "CREATE", Aliases: []string{"mkdir"},
 		Slots:   []Slot{{Guides: []string{"DIRECTORY"}, Kind: Destination}},
+		Changes: true,
 		Summary: "make a directory",
 		Help:    "Makes a directory, in the working directory unless its name says otherwise.",
 	},
@@ -112,6 +119,7 @@ var verbs = []*Verb{
 		Name: "REMOVE", Aliases: []string{"rmdir"},
 		Slots:   []Slot{{Guides: []string{"DIRECTORY"}, Kind: Pathname}},
 		Options: []Option{{Name: "recursive", Help: "with all that is in it"}},
+		Changes: true,
 		Summary: "remove a directory",
 		Help:    "Removes an empty directory; with --recursive also one that is not empty.",
 	},
@@ -294,6 +302,7 @@ var verbs = []*Verb{
 			{Guides: []string{"ARGUMENTS"}, Kind: Text, Many: true, Optional: true},
 		},
 		Output:  true,
+		Once:    true,
 		Summary: "perform a script",
 		Help: "Performs the statements of a script at this host, with the arguments given, in this shell: variables and the working " +
 			"directory stay as it leaves them.",

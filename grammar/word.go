@@ -149,6 +149,15 @@ func (b *partBuilder) addVariable(name string, quoted bool) {
 	b.parts = append(b.parts, Part{Text: name, Quoted: quoted, Variable: true})
 }
 
+// addPart adds a part of another word.
+func (b *partBuilder) addPart(p Part) {
+	if p.Variable {
+		b.addVariable(p.Text, p.Quoted)
+	} else {
+		b.add([]byte(p.Text), p.Quoted)
+	}
+}
+
 // all returns the parts so far.
 func (b *partBuilder) all() []Part {
 	if !b.started {

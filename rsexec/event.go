@@ -32,6 +32,9 @@ type printer struct {
 	json bool
 }
 
+// to returns a printer whose results go elsewhere.
+func (p *printer) to(out io.Writer) *printer { return &printer{out: out, err: p.err, json: p.json} }
+
 // print writes an event to the results.
 func (p *printer) print(e event) error {
 	text := e.text()
@@ -227,6 +230,8 @@ type errorEvent struct {
 	Pathname string `json:"pathname,omitempty"`
 	Code     int    `json:"code,omitempty"`
 	Text     string `json:"text"`
+	Script   string `json:"script,omitempty"`
+	Line     int    `json:"line,omitempty"` // of the script
 
 	shown string
 }
@@ -237,9 +242,14 @@ func newErrorEvent(err error) errorEvent {
 	ev := errorEvent{Event: "error", Kind: sites.KindOf(err).String(), Text: err.Error()}
 	var e *sites.Error
 	var syntax *grammar.SyntaxError
+	var at *located
+	if errors.As(err, &at) {
+		ev.Script, ev.Line = at.script, at.line
+		ev.shown = fmt.Sprintf("rsexec: %s:%d: %s", at.script, at.line, ev.Text)
+	}
 	switch {
 	case errors.As(err, &syntax):
-		ev.Kind = "syntax"
+		ev.Kind, ev.Script, ev.Line = "syntax", syntax.File, syntax.Line
 		ev.shown = syntax.Error() + "\n" + syntax.Snippet()
 		if syntax.File == "" { // it was typed just now: the caret says where
 			ev.shown = syntax.Msg + "\n" + syntax.Snippet()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
@@ -32,7 +33,12 @@ type Options struct {
 	JSON  bool      // one JSON object a line on Out, errors and notices too
 	Trace bool      // the control dialogues on Err
 	Yes   bool      // no question is asked: the answer is yes
-	Width int       // of the terminal that Err is, in characters; 0 is not known
+
+	// DryRun says that statements which would change something are explained
+	// instead.
+	DryRun bool
+
+	Width int // of the terminal that Err is, in characters; 0 is not known
 
 	// Terminal says that Out is a terminal.
 	Terminal bool
@@ -55,6 +61,7 @@ type Executive struct {
 	mover    transfer.Mover
 	printer  *printer
 	tracer   *tracer // what TRACE and --trace print with; nil if nothing is traced
+	thread   *thread
 	verbs    map[string]action
 }
 
@@ -65,6 +72,13 @@ type action func(x *Executive, ctx context.Context, st *grammar.Statement) error
 func actions() map[string]action {
 	return map[string]action{
 		"APPEND":    (*Executive).append,
+		"ECHO":      (*Executive).echo,
+		"FOREACH":   (*Executive).foreach,
+		"IF":        (*Executive).ifElse,
+		"ON":        (*Executive).on,
+		"PARALLEL":  (*Executive).parallel,
+		"SET":       (*Executive).set,
+		"TAKE":      (*Executive).take,
 		"COMPARE":   (*Executive).compare,
 		"CONNECT":   (*Executive).connect,
 		"COPY":      (*Executive).copy,
@@ -90,7 +104,8 @@ func actions() map[string]action {
 
 // New returns an executive. No site is asked before a statement needs it.
 func New(o Options) (*Executive, error) {
-	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON}, verbs: actions()}
+	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON},
+		thread: &thread{variables: make(map[string]grammar.Word)}, verbs: actions()}
 	net, err := newNetwork(o.Sites, x.password)
 	if err != nil {
 		return nil, err
@@ -109,6 +124,14 @@ func New(o Options) (*Executive, error) {
 	if len(o.Sites) == 1 {
 		// With one site a bare name can only be meant for it.
 		x.resolver.Working = sites.Pathname{Site: o.Sites[0].Name, Path: o.Sites[0].Home}
+	}
+	if o.Ask != nil {
+		var asking sync.Mutex // branches of a PARALLEL ask one after the other
+		x.options.Ask = func(ctx context.Context, question string, secret bool) (string, error) {
+			asking.Lock()
+			defer asking.Unlock()
+			return o.Ask(ctx, question, secret)
+		}
 	}
 	if o.Ask != nil && o.Interactive {
 		x.resolver.Choose = x.choose
@@ -138,14 +161,6 @@ func (x *Executive) Prompt() string {
 	return x.resolver.Working.String() + " @ "
 }
 
-// Run performs one statement. Its error was not printed yet: see Report.
-func (x *Executive) Run(ctx context.Context, st *grammar.Statement) error {
-	if x.tracer != nil {
-		ctx = x.tracer.under(ctx)
-	}
-	return x.perform(ctx, st)
-}
-
 func (x *Executive) perform(ctx context.Context, st *grammar.Statement) error {
 	act, ok := x.verbs[st.Verb.Name]
 	if !ok {
@@ -153,32 +168,6 @@ func (x *Executive) perform(ctx context.Context, st *grammar.Statement) error {
 	}
 	return act(x, ctx, st)
 }
-
-// RunScript performs the statements of a script one after the other, and stops
-// at the first that fails; its error is reported. The status is the process's
-// (DESIGN section 10).
-func (x *Executive) RunScript(ctx context.Context, name string, script io.Reader) (status int) {
-	statements := grammar.NewReader(name, script)
-	for {
-		st, err := statements.Next()
-		switch {
-		case err == io.EOF:
-			return 0
-		case err == nil:
-			err = x.Run(ctx, st)
-		}
-		if err == ErrQuit {
-			return 0
-		}
-		if err != nil {
-			x.Report(err)
-			return Status(err)
-		}
-	}
-}
-
-// Report prints the error of a statement.
-func (x *Executive) Report(err error) { x.printer.error(err) }
 
 // The exit statuses (DESIGN section 10).
 const (
@@ -195,7 +184,7 @@ func Status(err error) int {
 	var syntax *grammar.SyntaxError
 	var some *someFailed
 	switch {
-	case err == nil, err == ErrQuit:
+	case err == nil, errors.Is(err, ErrQuit):
 		return 0
 	case errors.As(err, &syntax):
 		return StatusUsage

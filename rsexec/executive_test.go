@@ -20,7 +20,7 @@ func TestVerbsArePerformed(t *testing.T) {
 	}
 	defer x.Close()
 	for _, v := range grammar.Verbs() {
-		if x.verbs[v.Name] == nil {
+		if x.verbs[v.Name] == nil && v.Block != grammar.DividesBlock && v.Block != grammar.EndsBlock {
 			t.Errorf("%s is not performed", v.Name)
 		}
 		delete(x.verbs, v.Name)

@@ -24,7 +24,10 @@ func (e planEvent) text() string { return e.shown }
 
 // explain performs EXPLAIN (COMMAND) statement: the plan, and nothing is done.
 func (x *Executive) explain(ctx context.Context, st *grammar.Statement) error {
-	inner := st.Inner
+	return x.explainOne(ctx, st.Inner)
+}
+
+func (x *Executive) explainOne(ctx context.Context, inner *grammar.Statement) error {
 	if inner.Verb.Name != "APPEND" && inner.Verb.Name != "COPY" {
 		return x.explainNames(ctx, inner)
 	}

@@ -184,7 +184,10 @@ func ask(std streams, question string, secret bool) (answer string, err error) {
 
 // runCommand performs a script.
 type runCommand struct {
-	File string `arg:"" help:"The script; - is standard input."`
+	File     string   `arg:"" help:"The script; - is standard input."`
+	Argument []string `arg:"" optional:"" passthrough:"" help:"The arguments of the script, $$1 and so on in it."`
+	Check    bool     `help:"Only tell what is wrong in the text of the script."`
+	DryRun   bool     `help:"Explain the statements that would change something, instead of performing them."`
 }
 
 // Run is called by kong.
@@ -198,7 +201,21 @@ func (r *runCommand) Run(ctx context.Context, c *cli, std streams, status *int) 
 		defer f.Close() // it was only read
 		script, name = f, r.File
 	}
-	return perform(ctx, c, std, status, name, script)
+	o, err := c.options(std)
+	if err != nil {
+		return err
+	}
+	o.DryRun = r.DryRun
+	x, err := rsexec.New(o)
+	if err != nil {
+		return err
+	}
+	if r.Check {
+		*status = x.Check(name, script)
+	} else {
+		*status = x.RunScript(ctx, name, script, r.Argument...)
+	}
+	return x.Close()
 }
 
 // perform runs a script and sets the status.

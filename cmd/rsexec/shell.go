@@ -32,7 +32,7 @@ func (s *shellCommand) Run(ctx context.Context, c *cli, std streams, status *int
 		for i, text := range s.Command {
 			scripts[i] = strings.NewReader(text)
 		}
-		return perform(ctx, c, std, status, "-c", scripts...)
+		return perform(ctx, c, std, status, "", scripts...)
 	}
 	if !isTerminal(std.in) {
 		return perform(ctx, c, std, status, "-", std.in)

@@ -150,6 +150,9 @@ func (m *Mover) prepare(ctx context.Context, j Job) (*work, error) {
 			return nil, &sites.Error{Op: j.Verb, Site: j.Dest.Site, Path: w.job.Dest.Path, Kind: sites.Usage, Msg: "it is a directory"}
 		}
 	}
+	if w.exists && dest.Type == sites.Unknown && w.job.Dest.Site == sites.LocalName {
+		return nil, &sites.Error{Op: j.Verb, Site: w.job.Dest.Site, Path: w.job.Dest.Path, Kind: sites.Usage, Msg: "it is a device or a pipe, not a file"}
+	}
 	if sameFile(w.job) {
 		return nil, &sites.Error{Op: j.Verb, Site: j.Source.Site, Path: j.Source.Path, Kind: sites.Usage, Msg: "source and destination are the same file"}
 	}
