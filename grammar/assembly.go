@@ -126,7 +126,7 @@ func (a *assembly) addList(list []Word, another bool) *fault {
 
 // act finds the action that w names, and spells its name in full.
 func (a *assembly) act(s *Slot, w *Word) *fault {
-	if w.variable() {
+	if w.HasVariable() {
 		return faultf(w.Pos, "expected %s, not a variable", alternatives(s.actionNames()))
 	}
 	action, err := s.findAction(w.Value())
@@ -151,11 +151,11 @@ func (a *assembly) addOption(w Word) *fault {
 		return faultf(w.Pos, "option --%s takes no value", o.Name)
 	case !o.IsSwitch() && value.Value() == "":
 		return faultf(w.Pos, "option --%s needs a value: %s", o.Name, o.Usage())
-	case !value.variable() && !o.allows(value.Value()):
+	case !value.HasVariable() && !o.allows(value.Value()):
 		return faultf(value.Pos, "expected %s, not %s", alternatives(o.values()), Quote(value.Value()))
 	}
 	a.st.Options = append(a.st.Options, Setting{Option: o, Value: value, Pos: w.Pos})
-	a.st.Variable = a.st.Variable || value.variable()
+	a.st.Variable = a.st.Variable || value.HasVariable()
 	return nil
 }
 
@@ -218,7 +218,7 @@ func (a *assembly) settle(to int) *fault {
 			if f := checkList(&slots[k], list); f != nil {
 				return f
 			}
-			a.st.Variable = a.st.Variable || slices.ContainsFunc(list, Word.variable)
+			a.st.Variable = a.st.Variable || slices.ContainsFunc(list, Word.HasVariable)
 			a.st.Operands[k] = append(a.st.Operands[k], list...)
 		}
 		a.lists = a.lists[take:]
@@ -261,7 +261,7 @@ func checkList(s *Slot, list []Word) *fault {
 		switch {
 		case s.Kind == VariableName && (!w.Bare() || !IsVariable(w.Value())):
 			return faultf(w.Pos, "expected %s (letters, digits and _), not %s", alternatives(s.nouns()), w.String())
-		case w.variable():
+		case w.HasVariable():
 		case s.Kind == VerbName:
 			if _, err := FindVerb(w.Value()); err != nil {
 				return &fault{pos: w.Pos, msg: err.Error()}

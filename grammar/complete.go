@@ -3,6 +3,8 @@ package grammar
 import (
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Completion tells what can stand at a place in a line.
@@ -11,6 +13,7 @@ type Completion struct {
 	End   int    // the byte behind it, which is the cursor
 	Raw   string // the unfinished word as typed
 	Value string // the same without quotes
+	Word  Word   // the same with its parts; those of an option's value only, where that is expected
 
 	Verb   *Verb   // of the statement at the cursor; nil while it is being typed
 	Option *Option // whose value is expected, or nil
@@ -41,6 +44,53 @@ func (c *Completion) Expects(k Kind) bool {
 	return false
 }
 
+// Tail returns what is to be typed behind the unfinished word so that text is added
+// to its value; done says that the word ends there. It is not ok if text cannot be
+// typed within the quotes that are open.
+func (c *Completion) Tail(text string, done bool) (tail string, ok bool) {
+	var b strings.Builder
+	switch quote := openQuote(c.Raw); {
+	case quote == '"':
+		writeEscaped(&b, text)
+	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text) || quote != 0 && strings.ContainsRune(text, quote):
+		return "", false
+	case quote != 0:
+		b.WriteString(text)
+	default:
+		for i, r := range text {
+			if strings.ContainsRune(typedSigns, r) || i == 0 && c.Raw == "" && r == '-' || unicode.IsSpace(r) {
+				b.WriteByte('\\')
+			}
+			b.WriteRune(r)
+		}
+	}
+	if quote := openQuote(c.Raw); done && quote != 0 {
+		b.WriteRune(quote)
+	}
+	return b.String(), true
+}
+
+// typedSigns are the characters that mean something in a word that is not quoted.
+const typedSigns = patternSigns + `;$"'()<>#!`
+
+// openQuote returns the quote that is open at the end of a word as typed, or 0.
+func openQuote(raw string) (quote rune) {
+	escaped := false
+	for _, r := range raw {
+		switch {
+		case escaped:
+			escaped = false
+		case r == '\\' && quote != '\'':
+			escaped = true
+		case quote == r:
+			quote = 0
+		case quote == 0 && (r == '"' || r == '\''):
+			quote = r
+		}
+	}
+	return quote
+}
+
 // add adds a kind of thing that can stand here, with its candidates.
 func (c *Completion) add(k Kind, candidates ...Candidate) {
 	if !c.Expects(k) {
@@ -67,7 +117,7 @@ func Complete(line string, cursor int) Completion {
 		last, tokens = tokens[n-1], tokens[:n-1]
 		c.Start = last.start().Offset
 		c.Raw = line[c.Start:cursor]
-		c.Value = last.word.Value()
+		c.Value, c.Word = last.word.Value(), last.word
 	}
 	p, ok := follow(tokens)
 	switch {
@@ -189,7 +239,7 @@ func (c *Completion) addValues(o *Option, value Word) {
 		return
 	}
 	c.Option = o
-	c.Start, c.Raw, c.Value = c.End-len(value.Raw), value.Raw, value.Value()
+	c.Start, c.Raw, c.Value, c.Word = c.End-len(value.Raw), value.Raw, value.Value(), value
 	c.add(OptionValue)
 	for _, choice := range o.Choices {
 		c.add(OptionValue, Candidate{OptionValue, choice.Value, choice.Help})

@@ -523,7 +523,7 @@ func FuzzParse(f *testing.F) {
 			}
 			for _, words := range st.Operands {
 				for _, w := range words {
-					if !w.variable() {
+					if !w.HasVariable() {
 						checkPattern(t, w)
 					}
 				}

@@ -50,7 +50,7 @@ func parseTokens(tokens []token, end Position, peeking *lexer.PeekingLexer) (*St
 		return nil, faultf(output.Word.Pos, "%s prints nothing that could go to a file", st.Verb.Name)
 	}
 	st.Output = output
-	st.Variable = st.Variable || output != nil && output.Word.variable()
+	st.Variable = st.Variable || output != nil && output.Word.HasVariable()
 	return st, nil
 }
 
@@ -106,7 +106,7 @@ func (t *token) fault() *fault {
 
 // build makes a statement of a verb and what follows it.
 func build(tokens []token, verb Word, items []*syntaxItem, end Position) (*Statement, *fault) {
-	if verb.variable() {
+	if verb.HasVariable() {
 		return nil, faultf(verb.Pos, "expected a verb, not a variable")
 	}
 	v, err := FindVerb(verb.Value())

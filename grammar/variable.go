@@ -129,7 +129,7 @@ func (st *Statement) Expand(scope Scope) (*Statement, error) {
 	x.Options = slices.Clone(st.Options)
 	for i := range x.Options {
 		o := &x.Options[i]
-		if !o.Value.variable() {
+		if !o.Value.HasVariable() {
 			continue
 		}
 		value, err := o.Value.expand(scope)
@@ -182,7 +182,7 @@ func expandList(list []Word, scope Scope) ([]Word, error) {
 
 // expand returns w with the values of its variables.
 func (w Word) expand(scope Scope) (Word, error) {
-	if !w.variable() {
+	if !w.HasVariable() {
 		return w, nil
 	}
 	var b partBuilder

@@ -52,8 +52,8 @@ func (w Word) Value() string {
 	return b.String()
 }
 
-// variable reports whether there is a variable in w.
-func (w Word) variable() bool {
+// HasVariable reports whether there is a variable in w.
+func (w Word) HasVariable() bool {
 	return slices.ContainsFunc(w.Parts, func(p Part) bool { return p.Variable })
 }
 

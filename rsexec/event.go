@@ -26,18 +26,39 @@ type event interface {
 
 // printer writes events, each whole. It may be used by several goroutines.
 type printer struct {
-	mu   sync.Mutex
-	out  io.Writer
-	err  io.Writer
-	json bool
+	mu     sync.Mutex
+	out    io.Writer
+	err    io.Writer
+	json   bool
+	colour bool
 }
 
-// to returns a printer whose results go elsewhere.
+// to returns a printer whose results go to a file.
 func (p *printer) to(out io.Writer) *printer { return &printer{out: out, err: p.err, json: p.json} }
+
+// The colours of a terminal that events are printed in (ECMA-48 section 8.3.117).
+const (
+	red    = "31"
+	yellow = "33"
+	blue   = "34"
+)
+
+func painted(colour, text string) string { return "\x1b[" + colour + "m" + text + "\x1b[0m" }
+
+// said is what an error or a notice begins with.
+const said = "rsexec:"
+
+// text returns an event as text, in colour if it has one.
+func (p *printer) text(e event) string {
+	if c, ok := e.(interface{ coloured() string }); ok && p.colour {
+		return c.coloured()
+	}
+	return e.text()
+}
 
 // print writes an event to the results.
 func (p *printer) print(e event) error {
-	text := e.text()
+	text := p.text(e)
 	if p.json {
 		b, err := json.Marshal(e)
 		if err != nil {
@@ -62,7 +83,7 @@ func (p *printer) tell(e event) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	io.WriteString(p.err, e.text())
+	io.WriteString(p.err, p.text(e))
 }
 
 func (p *printer) notice(line string) { p.tell(noticeEvent{"notice", line}) }
@@ -74,7 +95,9 @@ type noticeEvent struct {
 	Text  string `json:"text"`
 }
 
-func (e noticeEvent) text() string { return "rsexec: " + e.Text + "\n" }
+func (e noticeEvent) text() string { return said + " " + e.Text + "\n" }
+
+func (e noticeEvent) coloured() string { return painted(yellow, said) + " " + e.Text + "\n" }
 
 type transferEvent struct {
 	Event string `json:"event"`
@@ -149,6 +172,13 @@ func (e entryEvent) text() string {
 		modified = strings.Replace(e.Modified[:16], "T", " ", 1)
 	}
 	return fmt.Sprintf("%12s  %16s  %s\n", size, modified, e.shown)
+}
+
+func (e entryEvent) coloured() string {
+	if e.Type == "dir" {
+		e.shown = painted(blue, e.shown)
+	}
+	return e.text()
 }
 
 type siteEvent struct {
@@ -245,7 +275,7 @@ func newErrorEvent(err error) errorEvent {
 	var at *located
 	if errors.As(err, &at) {
 		ev.Script, ev.Line = at.script, at.line
-		ev.shown = fmt.Sprintf("rsexec: %s:%d: %s", at.script, at.line, ev.Text)
+		ev.shown = fmt.Sprintf("%s %s:%d: %s", said, at.script, at.line, ev.Text)
 	}
 	switch {
 	case errors.As(err, &syntax):
@@ -267,5 +297,13 @@ func (e errorEvent) text() string {
 	if e.shown != "" {
 		return e.shown + "\n"
 	}
-	return "rsexec: " + e.Text + "\n"
+	return said + " " + e.Text + "\n"
+}
+
+func (e errorEvent) coloured() string {
+	text := e.text()
+	if rest, ok := strings.CutPrefix(text, said); ok {
+		return painted(red, said) + rest
+	}
+	return painted(red, strings.TrimSuffix(text, "\n")) + "\n"
 }

@@ -40,8 +40,8 @@ type Options struct {
 
 	Width int // of the terminal that Err is, in characters; 0 is not known
 
-	// Terminal says that Out is a terminal.
-	Terminal bool
+	Terminal bool // Out is a terminal
+	Colour   bool // Out and Err are terminals that show colours
 
 	// Interactive says that a person reads along: where a name may mean several
 	// files it is asked which one.
@@ -62,6 +62,7 @@ type Executive struct {
 	printer  *printer
 	tracer   *tracer // what TRACE and --trace print with; nil if nothing is traced
 	thread   *thread
+	lookups  *lookups
 	verbs    map[string]action
 }
 
@@ -104,8 +105,8 @@ func actions() map[string]action {
 
 // New returns an executive. No site is asked before a statement needs it.
 func New(o Options) (*Executive, error) {
-	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON},
-		thread: &thread{variables: make(map[string]grammar.Word)}, verbs: actions()}
+	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON, colour: o.Colour && !o.JSON},
+		thread: &thread{variables: make(map[string]grammar.Word)}, verbs: actions(), lookups: newLookups()}
 	net, err := newNetwork(o.Sites, x.password)
 	if err != nil {
 		return nil, err
@@ -145,6 +146,7 @@ func New(o Options) (*Executive, error) {
 
 // Close ends all sessions with all sites.
 func (x *Executive) Close() error {
+	x.lookups.close()
 	err := x.network.close()
 	if x.index != nil {
 		err = errors.Join(err, x.index.close())

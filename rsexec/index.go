@@ -149,6 +149,17 @@ func (x *index) Find(ctx context.Context, name string, yield func(sites.Pathname
 	})
 }
 
+// begin calls yield for each remembered entry of a directory whose name begins
+// with prefix.
+func (x *index) begin(ctx context.Context, dir sites.Pathname, prefix string, yield func(sites.Entry) bool) error {
+	store := x.open()
+	if store == nil {
+		return x.broken
+	}
+	x.settle()
+	return store.Begin(ctx, x.stored(dir), prefix, func(_ sites.Pathname, e sites.Entry, _ time.Time) bool { return yield(e) })
+}
+
 // list lists a directory at its site and remembers the listing. A listing that
 // fails, or is ended by yield, changes nothing in the index.
 func (x *index) list(ctx context.Context, site sites.Site, dir sites.Pathname, yield func(sites.Entry) bool) error {

@@ -114,6 +114,8 @@ func (c *cli) options(std streams) (rsexec.Options, error) {
 	if f, ok := std.out.(*os.File); ok {
 		o.Terminal = isTerminal(f)
 	}
+	errors, ok := std.err.(*os.File)
+	o.Colour = o.Terminal && ok && isTerminal(errors) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	if f, ok := std.err.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			o.Width = width

@@ -144,19 +144,13 @@ func (s *Store) Find(ctx context.Context, name string, yield yield) error {
 		FROM entry e JOIN directory d ON d.id = e.directory WHERE e.name = ?`, []byte(name))
 }
 
-// Begin calls yield for each entry whose name begins with prefix, by name, in
-// every directory of the index.
-func (s *Store) Begin(ctx context.Context, prefix string, yield yield) error {
+// Begin calls yield for each entry of one directory whose name begins with
+// prefix, by name.
+func (s *Store) Begin(ctx context.Context, dir sites.Pathname, prefix string, yield yield) error {
 	return s.query(ctx, yield, `SELECT d.site, d.path, d.listed, e.name, e.type, e.size, e.modified
-		FROM entry e JOIN directory d ON d.id = e.directory WHERE e.name >= ? AND e.name < ? ORDER BY e.name`,
-		[]byte(prefix), behind(prefix))
-}
-
-// List calls yield for each entry of one directory, by name.
-func (s *Store) List(ctx context.Context, dir sites.Pathname, yield yield) error {
-	return s.query(ctx, yield, `SELECT d.site, d.path, d.listed, e.name, e.type, e.size, e.modified
-		FROM directory d JOIN entry e ON e.directory = d.id WHERE d.site = ? AND d.path = ? ORDER BY e.name`,
-		dir.Site, []byte(dir.Path))
+		FROM directory d JOIN entry e ON e.directory = d.id
+		WHERE d.site = ? AND d.path = ? AND e.name >= ? AND e.name < ? ORDER BY e.name`,
+		dir.Site, []byte(dir.Path), []byte(prefix), behind(prefix))
 }
 
 func (s *Store) query(ctx context.Context, yield yield, query string, args ...any) error {
