@@ -40,7 +40,7 @@ var dialogues = []struct {
 		{"OPTS UTF8 ON", "200 "}, {"OPTS UTF8 OFF", "504 "}, {"OPTS X", "501 "},
 		{"OPTS MLST Size;type;", "200 MLST OPTS type;size;"},
 		{"HELP", "214 "}, {"HELP RETR", "214 RETR"}, {"HELP XX", "500 "},
-		{"ABOR", "225 "}, {"SITE X", "502 "}, {"XYZZY", "500 "}, {"", "500 "},
+		{"ABOR", "225 "}, {"SITE X", "502 SITE X"}, {"SITE", "501 "}, {"SITE HELP", "214 SITE CHMOD"}, {"HELP SITE", "214 SITE CHMOD"}, {"XYZZY", "500 "}, {"", "500 "},
 	}},
 	{"files", Modern, [][2]string{
 		{"USER u", "331 "}, {"PASS p", "230 "}, {"TYPE I", "200 "},
@@ -53,6 +53,8 @@ var dialogues = []struct {
 		{"TYPE A", "200 "}, {"SIZE f", "550 "},
 		{"MFMT 20020717210715 f", "213 Modify=20020717210715; /f"}, {"MDTM f", "213 20020717210715"},
 		{"MFMT 2002 f", "501 "}, {"MFMT 20020717210715", "501 "}, {"MDTM none", "550 "},
+		{"SITE CHMOD 644 f", "200 CHMOD 644 /f"}, {"SITE CHMOD 4755 f", "501 "}, {"SITE CHMOD u+x f", "501 "}, {"SITE CHMOD 8 f", "501 "},
+		{"SITE CHMOD 644", "501 "}, {"SITE CHMOD 644 ", "501 "}, {"SITE CHMOD 644 none", "550 "},
 		{"RNTO g", "503 "}, {"RNFR none", "550 "},
 		{"RNFR f", "350 "}, {"NOOP", "200 "}, {"RNTO g", "503 "},
 		{"RNFR f", "350 "}, {"RNTO none/g", "553 "},
@@ -267,7 +269,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n" +
+	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n SITE CHMOD\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {

@@ -190,7 +190,7 @@ func TestEscapes(t *testing.T) {
 	c := s.login()
 	c.do("CWD ../../..", "250 \"/\"")
 	c.do("CWD /d/../../..", "250 \"/\"")
-	for _, line := range []string{"CWD out", "CWD up", "SIZE file", "MDTM out/secret", "MKD out/x", "DELE out/secret", "MLST file", "STAT out", "SIZE ../" + filepath.Base(outside) + "/secret"} {
+	for _, line := range []string{"CWD out", "CWD up", "SIZE file", "MDTM out/secret", "MKD out/x", "DELE out/secret", "MLST file", "STAT out", "SITE CHMOD 600 file", "SITE CHMOD 600 out/secret", "SIZE ../" + filepath.Base(outside) + "/secret"} {
 		c.do(line, "550 ")
 	}
 	c.do("RNFR d/f", "350 ")

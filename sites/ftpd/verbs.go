@@ -81,6 +81,7 @@ func verbTable() []verb {
 		{"SIZE", inModern, needsLogin | needsArg, (*session).sizeVerb, "SIZE", "SIZE <path>: the bytes a RETR would send"},
 		{"MDTM", inModern, needsLogin | needsArg, (*session).mdtmVerb, "MDTM", "MDTM <path>: when it was modified"},
 		{"MFMT", inModern, needsLogin | needsArg, (*session).mfmtVerb, "MFMT", "MFMT <YYYYMMDDHHMMSS> <path>: set when it was modified"},
+		{"SITE", inModern, needsLogin | needsArg, (*session).siteVerb, "SITE CHMOD", siteHelp},
 
 		{"HASH", inModern, needsLogin | needsArg, (*session).hashVerb, "", "HASH <path>: the digest of a file, by the algorithm of OPTS HASH"},
 		{"XSHA256", inModern, needsLogin | needsArg, digestVerb("XSHA256", "SHA-256"), "XSHA256", "XSHA256 <path>: the SHA-256 of a file"},
@@ -89,7 +90,6 @@ func verbTable() []verb {
 		{"XMD5", inModern, needsLogin | needsArg, digestVerb("XMD5", "MD5"), "XMD5", "XMD5 <path>: the MD5 of a file"},
 		{"XCRC", inModern, needsLogin | needsArg, digestVerb("XCRC", "CRC32"), "XCRC", "XCRC <path>: the CRC32 of a file"},
 
-		{name: "SITE", dialects: inModern, help: "SITE: not implemented"},
 		{name: "SMNT", dialects: inModern, help: "SMNT: not implemented"},
 		{name: "AUTH", dialects: inModern, help: "AUTH: not implemented"},
 		{name: "MAIL", dialects: in1973, help: "MAIL: not implemented"},

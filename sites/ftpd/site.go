@@ -1,0 +1,45 @@
+package ftpd
+
+import (
+	"context"
+	"io/fs"
+	"strconv"
+	"strings"
+)
+
+const siteHelp = "SITE CHMOD <mode> <path>: set the permissions of a file, in octal | SITE HELP: this text"
+
+// siteVerb performs SITE (RFC 959 section 4.1.3): services that are this server's
+// own.
+func (s *session) siteVerb(_ context.Context, arg string) {
+	service, arg, _ := strings.Cut(arg, " ")
+	switch strings.ToUpper(service) {
+	case "CHMOD":
+		s.siteCHMOD(arg)
+	case "HELP":
+		s.reply(helpText, siteHelp)
+	default:
+		s.reply(notImplemented, "SITE "+service)
+	}
+}
+
+// siteCHMOD performs SITE CHMOD, which no document specifies: a mode in octal, a
+// blank, a pathname. The bits for setuid, setgid and sticky are refused: what a
+// user of this site stores must not run as the one that the server runs as.
+func (s *session) siteCHMOD(arg string) {
+	octal, arg, _ := strings.Cut(arg, " ")
+	mode, err := strconv.ParseUint(octal, 8, 32)
+	if err != nil || mode > 0o777 || arg == "" {
+		s.reply(badSyntax, "CHMOD takes a mode from 0 to 777, in octal, and a pathname")
+		return
+	}
+	name, ok := s.pathname(arg)
+	if !ok {
+		return
+	}
+	if err := s.root.Chmod(relative(name), fs.FileMode(mode)); err != nil {
+		s.refuse(name, err)
+		return
+	}
+	s.reply(done, "CHMOD "+octal+" "+name)
+}
