@@ -3,6 +3,7 @@ package sites
 import (
 	"context"
 	"io"
+	"io/fs"
 	"time"
 )
 
@@ -71,6 +72,22 @@ type Site interface {
 
 	// Close ends all sessions with the site.
 	Close() error
+}
+
+// Protector is a Site whose files have a mode that can be set.
+type Protector interface {
+	// Protect sets the permission bits of a file or directory, and those for
+	// setuid, setgid and sticky. The error is of kind Unsupported where the
+	// site has no way to do it.
+	Protect(ctx context.Context, path string, mode fs.FileMode) error
+}
+
+// Toucher is a Site whose files have a modified time that can be set.
+type Toucher interface {
+	// SetModified sets the modified time of a file that exists, as exactly as
+	// the site keeps it. The error is of kind Unsupported where the site has no
+	// way to do it.
+	SetModified(ctx context.Context, path string, at time.Time) error
 }
 
 // Reader reads a file. Read returns io.EOF only after the site has said that

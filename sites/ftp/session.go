@@ -18,11 +18,11 @@ type Session struct {
 	*Conn
 	site  *Site
 	typ   byte // the TYPE in force; 0 is not known
-	moved bool // relative paths no longer start from the site's home
+	spent bool // it is not as it was after logging in, so it ends with this piece of work
 }
 
 // Idle reports whether the session can be used for other work.
-func (s *Session) Idle() bool { return !s.moved && s.Conn.Idle() }
+func (s *Session) Idle() bool { return !s.spent && s.Conn.Idle() }
 
 // login opens a control connection and logs in.
 func (f *Site) login(ctx context.Context) (*Session, error) {
@@ -213,7 +213,7 @@ func (s *Session) Image(ctx context.Context) error { return s.setType(ctx, 'I') 
 // reply, so that other commands can follow at once.
 func (s *Session) enter(ctx context.Context, path string) (*Exchange, error) {
 	if _, home, _ := s.site.knowledge(); !strings.HasPrefix(home, "/") {
-		s.moved = true
+		s.spent = true
 	}
 	xs, err := s.Send(ctx, nil, "CWD "+path)
 	if err != nil {
@@ -274,11 +274,35 @@ func (s *Session) DataAddr() netip.Addr {
 func (s *Session) try(ctx context.Context, line string) (Reply, error) {
 	verb, _, _ := strings.Cut(line, " ")
 	if s.site.Knows(verb) == No {
-		return Reply{}, &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Msg: "the server does not know " + verb}
+		return Reply{}, s.unknown(verb)
 	}
 	reply, err := s.Must(ctx, line)
 	s.Heard(verb, err)
 	return reply, err
+}
+
+// trySITE does the same for a service of SITE, such as CHMOD: each may be known
+// or not. Besides 500 and 502, servers refuse one that they do not know with 504,
+// and RFC 959 section 4.2 lets them say 202: not implemented, superfluous.
+func (s *Session) trySITE(ctx context.Context, service, args string) error {
+	verb := "SITE " + service
+	if s.site.Knows(verb) == No {
+		return s.unknown(verb)
+	}
+	reply, err := s.Must(ctx, verb+" "+args)
+	if err == nil && reply.Code == 202 {
+		err = &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Code: reply.Code, Text: reply.Text()}
+	}
+	if e, ok := err.(*sites.Error); ok && e.Code == 504 {
+		e.Kind = sites.Unsupported
+	}
+	s.Heard(verb, err)
+	return err
+}
+
+// unknown returns the error of a command that is not even sent.
+func (s *Session) unknown(verb string) error {
+	return &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Msg: "the server does not know " + verb}
 }
 
 // Heard remembers what the answer to a command with this verb says of the

@@ -224,8 +224,8 @@ func (s *Session) statSIZE(ctx context.Context, path string) (sites.Entry, error
 	size, err := s.Size(ctx, path)
 	if err == nil {
 		entry.Size = size
-		if reply, err := s.try(ctx, "MDTM "+path); err == nil {
-			entry.Modified, _ = listing.Time(reply.Last()) // a time nobody understands is no time
+		if at, err := s.modified(ctx, path); err == nil {
+			entry.Modified = at
 		} else if s.Err() != nil {
 			return sites.Entry{}, err
 		}
@@ -322,4 +322,8 @@ func (f *Site) must(ctx context.Context, op, verb, path string) error {
 	return sites.During(op, sites.Pathname{Site: f.config.Name, Path: path}, err)
 }
 
-var _ sites.Site = (*Site)(nil)
+var (
+	_ sites.Site      = (*Site)(nil)
+	_ sites.Protector = (*Site)(nil)
+	_ sites.Toucher   = (*Site)(nil)
+)

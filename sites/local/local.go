@@ -24,6 +24,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"rsexec/sites"
 )
@@ -337,6 +338,24 @@ func (Site) RemoveDirectory(ctx context.Context, path string) error {
 	return fail("remove directory", path, err)
 }
 
+// Protect sets the mode of a file or directory. Windows has only one bit of it:
+// whether the owner may write.
+func (Site) Protect(ctx context.Context, path string, mode fs.FileMode) error {
+	if ctx.Err() != nil {
+		return stopped(ctx, "protect", path)
+	}
+	return fail("protect", path, os.Chmod(native(path), mode))
+}
+
+// SetModified sets the modified time of a file or directory; when it was last
+// read stays as it is.
+func (Site) SetModified(ctx context.Context, path string, at time.Time) error {
+	if ctx.Err() != nil {
+		return stopped(ctx, "set the time of", path)
+	}
+	return fail("set the time of", path, os.Chtimes(native(path), time.Time{}, at))
+}
+
 // kinds tells what an error of the system means. The first row that is found
 // counts.
 var kinds = []struct {
@@ -397,4 +416,8 @@ func stopped(ctx context.Context, op, path string) error {
 	return sites.During(op, sites.Pathname{Site: sites.LocalName, Path: path}, sites.Stopped(ctx))
 }
 
-var _ sites.Site = Site{}
+var (
+	_ sites.Site      = Site{}
+	_ sites.Protector = Site{}
+	_ sites.Toucher   = Site{}
+)

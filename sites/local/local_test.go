@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"rsexec/sites"
 )
@@ -421,5 +422,44 @@ func TestStopped(t *testing.T) {
 	}
 	if e := list(t, dir); len(e) != 1 || e["f"].Size != 1 {
 		t.Errorf("it now holds %+v", e)
+	}
+}
+
+// A mode and a time are set, of what a link leads to; a missing file is not made.
+func TestChanges(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
+	write(t, dir+"/f", "x")
+	stamp := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
+	var site Site
+	for name, change := range map[string]func(context.Context, string) error{
+		"Protect":     func(ctx context.Context, path string) error { return site.Protect(ctx, path, 0o444) },
+		"SetModified": func(ctx context.Context, path string) error { return site.SetModified(ctx, path, stamp) },
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		if err := change(ctx, dir+"/gone"); sites.KindOf(err) != sites.NotFound {
+			t.Errorf("%s of what is not there: %v", name, err)
+		}
+		if err := change(ctx, dir+"/f"); err != nil {
+			t.Error(err)
+		}
+		stop()
+		if err := change(ctx, dir+"/f"); sites.KindOf(err) != sites.Cancelled {
+			t.Errorf("%s when it is called off: %v", name, err)
+		}
+	}
+	info, err := os.Stat(dir + "/f")
+	if err != nil || !info.ModTime().Equal(stamp) || info.Mode().Perm() != 0o444 {
+		t.Errorf("%v, %v, %v", info.ModTime(), info.Mode(), err)
+	}
+	if e, err := site.Stat(t.Context(), dir+"/gone"); sites.KindOf(err) != sites.NotFound {
+		t.Errorf("%+v, %v", e, err)
+	}
+	link(t, "f", dir+"/l")
+	later := stamp.Add(time.Hour)
+	if err := site.SetModified(t.Context(), dir+"/l", later); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(dir + "/f"); err != nil || !info.ModTime().Equal(later) {
+		t.Errorf("through a link: %v, %v", info.ModTime(), err)
 	}
 }
