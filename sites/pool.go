@@ -70,6 +70,22 @@ func (p *Pool[S]) Take(ctx context.Context, n int) ([]S, error) {
 	return taken, nil
 }
 
+// TakeFresh returns a session that nothing was done with yet, which goes back
+// with Put. It takes the place of an idle one, so that the site never has more
+// of them than it allows.
+func (p *Pool[S]) TakeFresh(ctx context.Context) (s S, err error) {
+	if err := p.slots.Acquire(ctx, 1); err != nil {
+		return s, &Error{Site: p.site, Kind: KindOf(err), Msg: "waiting for a free session", Err: err}
+	}
+	if old, ok := p.reuse(); ok {
+		old.Close() // it was idle: nobody waits for anything from it
+	}
+	if s, err = p.dial(ctx); err != nil {
+		p.slots.Release(1)
+	}
+	return s, err
+}
+
 // reuse returns an idle session that is still open.
 func (p *Pool[S]) reuse() (s S, ok bool) {
 	p.mu.Lock()

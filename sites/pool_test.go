@@ -143,3 +143,41 @@ func TestPoolClose(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTakeFresh holds that a fresh session was used by nobody, and that there are
+// never more than are allowed.
+func TestTakeFresh(t *testing.T) {
+	var open, dialled atomic.Int32
+	pool := NewPool("SITE1", 2, func(context.Context) (*talk, error) {
+		dialled.Add(1)
+		open.Add(1)
+		return &talk{open: &open}, nil
+	})
+	used, err := pool.Take(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := pool.TakeFresh(ctx); KindOf(err) != Cancelled {
+		t.Errorf("waiting with a cancelled context: %v", err)
+	}
+	pool.Put(used[0])
+	fresh, err := pool.TakeFresh(t.Context())
+	if err != nil || fresh == used[0] || fresh == used[1] || dialled.Load() != 3 || open.Load() != 2 {
+		t.Errorf("%v; %d dialled, %d open", err, dialled.Load(), open.Load())
+	}
+	pool.Put(fresh)
+	pool.Put(used[1])
+	if err := pool.Close(); err != nil || open.Load() != 0 {
+		t.Errorf("%v; %d open", err, open.Load())
+	}
+
+	broken := errors.New("broken")
+	pool = NewPool("SITE1", 1, func(context.Context) (*talk, error) { return nil, broken })
+	for range 2 { // the second time shows that the place was given back
+		if _, err := pool.TakeFresh(t.Context()); !errors.Is(err, broken) {
+			t.Error(err)
+		}
+	}
+}
