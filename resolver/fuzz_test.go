@@ -26,7 +26,7 @@ func FuzzParse(f *testing.F) {
 		if strings.ContainsAny(n.Head+n.Path, "\r\n\x00") {
 			t.Errorf("%q is %+v", typed, n)
 		}
-		if shown := withoutPassword(typed); withoutPassword(shown) != shown {
+		if shown := WithoutPassword(typed); WithoutPassword(shown) != shown {
 			t.Errorf("%q is shown as %q", typed, shown)
 		}
 		patterns, err := compile(n.Path)

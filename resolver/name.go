@@ -33,7 +33,7 @@ var schemes = [...]string{"ftp://", "ftps://", "dnftp://"}
 func Parse(typed string) (Name, error) {
 	if sites.CheckPath(typed) != nil {
 		// Its error would show the password of a URL.
-		return Name{}, &sites.Error{Path: withoutPassword(typed), Kind: sites.Usage, Msg: "a pathname cannot hold CR, LF or NUL"}
+		return Name{}, &sites.Error{Path: WithoutPassword(typed), Kind: sites.Usage, Msg: "a pathname cannot hold CR, LF or NUL"}
 	}
 	if typed == "" {
 		return Name{}, &sites.Error{Kind: sites.Usage, Msg: "an empty pathname"}
@@ -69,9 +69,9 @@ func schemeOf(typed string) string {
 	return ""
 }
 
-// withoutPassword returns a pathname as it may be shown: a URL may hold a
+// WithoutPassword returns a pathname as it may be shown: a URL may hold a
 // password.
-func withoutPassword(typed string) string {
+func WithoutPassword(typed string) string {
 	scheme := schemeOf(typed)
 	host, _, _ := strings.Cut(typed[len(scheme):], "/")
 	at := strings.LastIndexByte(host, '@')

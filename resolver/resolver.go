@@ -139,7 +139,7 @@ func (r *Resolver) Complete(ctx context.Context, typed string) (p Place, ok bool
 }
 
 func noPattern(typed string) error {
-	return &sites.Error{Path: withoutPassword(typed), Kind: sites.Usage, Msg: "a pattern cannot stand here", Hint: "quote it if it is a name"}
+	return &sites.Error{Path: WithoutPassword(typed), Kind: sites.Usage, Msg: "a pattern cannot stand here", Hint: "quote it if it is a name"}
 }
 
 // place completes a spot: a relative path starts from the site's home, which
@@ -203,7 +203,7 @@ type query struct {
 }
 
 func (r *Resolver) query(typed string) (*query, error) {
-	q := &query{Resolution: Resolution{Typed: withoutPassword(typed)}}
+	q := &query{Resolution: Resolution{Typed: WithoutPassword(typed)}}
 	name, err := Parse(typed)
 	if err != nil {
 		return q, err

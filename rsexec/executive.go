@@ -300,7 +300,7 @@ func (x *Executive) match(ctx context.Context, st *grammar.Statement, pattern st
 		return yield(p)
 	})
 	if err == nil && n == 0 {
-		err = &sites.Error{Path: pattern, Kind: sites.NotFound, Msg: "nothing matches"}
+		err = &sites.Error{Path: resolver.WithoutPassword(pattern), Kind: sites.NotFound, Msg: "nothing matches"}
 	}
 	return named(st, err)
 }
