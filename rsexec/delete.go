@@ -2,6 +2,7 @@ package rsexec
 
 import (
 	"context"
+	"errors"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
@@ -28,35 +29,53 @@ func (x *Executive) delete(ctx context.Context, st *grammar.Statement) error {
 // with --all.
 func (x *Executive) eachImage(ctx context.Context, st *grammar.Statement, question string, work func(resolver.Place) error) error {
 	_, all := st.Option("all")
+	return x.eachPlace(ctx, st, func(typed string) ([]resolver.Place, error) { return x.imagesOf(ctx, st, typed, question, all) }, work)
+}
+
+// eachPlace performs work for every file that a pattern in the first operand
+// matches, and for all the places that a name there has. With several a failure
+// is reported and the rest is still done; a cancelled context ends it.
+func (x *Executive) eachPlace(ctx context.Context, st *grammar.Statement, places func(typed string) ([]resolver.Place, error), work func(resolver.Place) error) error {
 	failed := &someFailed{verb: st.Verb.Name}
 	words := st.List(0)
-	for _, w := range words {
-		if resolver.IsPattern(w.Pattern()) {
-			if err := x.each(ctx, st, []grammar.Word{w}, work); err != nil {
-				return err
-			}
-			continue
-		}
-		places, err := x.imagesOf(ctx, st, w.Pattern(), question, all)
-		if err != nil {
-			if len(words) == 1 {
-				return err
-			}
+	note := func(err error) {
+		var some *someFailed
+		switch {
+		case err == nil:
+			failed.total++
+		case errors.As(err, &some): // its errors were reported
+			failed.total += some.total
+			failed.failed += some.failed
+			failed.last = some.last
+		default:
 			x.Report(err)
 			failed.total++
 			failed.failed++
 			failed.last = err
 		}
-		for _, p := range places {
-			failed.total++
-			if err := work(p); err != nil {
-				if len(words) == 1 && len(places) == 1 {
-					return err
-				}
-				x.Report(err)
-				failed.failed++
-				failed.last = err
+	}
+	for _, w := range words {
+		if resolver.IsPattern(w.Pattern()) {
+			err := x.each(ctx, st, []grammar.Word{w}, work)
+			if len(words) == 1 || ctx.Err() != nil {
+				return err
 			}
+			note(err)
+			continue
+		}
+		found, err := places(w.Pattern())
+		if err != nil {
+			if len(words) == 1 {
+				return err
+			}
+			note(err)
+		}
+		for _, p := range found {
+			err := work(p)
+			if err != nil && len(words) == 1 && len(found) == 1 {
+				return err
+			}
+			note(err)
 			if ctx.Err() != nil {
 				return named(st, sites.Stopped(ctx))
 			}
@@ -75,6 +94,11 @@ func (x *Executive) imagesOf(ctx context.Context, st *grammar.Statement, typed, 
 	if err != nil {
 		return nil, named(st, err)
 	}
+	return x.imagesAmong(ctx, st, typed, res, question, all)
+}
+
+// imagesAmong does the same for a name that was looked up.
+func (x *Executive) imagesAmong(ctx context.Context, st *grammar.Statement, typed string, res resolver.Resolution, question string, all bool) ([]resolver.Place, error) {
 	found := res.Found()
 	switch {
 	case len(found) == 0:
