@@ -16,9 +16,9 @@ func TestComplete(t *testing.T) {
 	tests := []struct{ line, want string }{ // | is the cursor
 		// Verbs.
 		{"|", "verb: " + all},
-		{"d|", "d verb: DELETE DIRECTORY DEFINE"},
+		{"d|", "d verb: DELETE DIRECTORY du DIGEST DEFINE"},
 		{"  cop|PY a", "cop verb: COPY"},
-		{"c|", "c verb: COPY cat CREATE COMPARE CONNECT"},
+		{"c|", "c verb: COPY cat COUNT CREATE COMPARE CONNECT"},
 		{"l|", "l verb: ls"},
 		{"xyz|", "xyz verb:"},
 		{"ls a ; ty|", "ty verb: TYPE"},

@@ -74,6 +74,33 @@ var verbs = []*Verb{
 			"is asked about; where nobody can be asked, --all is needed.",
 	},
 	{
+		Name: "PROTECT",
+		Slots: []Slot{
+			{Guides: []string{"FILE", "FILE LIST"}, Kind: Pathname, Many: true},
+			{Guides: []string{"TO MODE", "TO"}, Bare: true, Kind: Text},
+		},
+		Options: imageOptions,
+		Summary: "set the permissions of files",
+		Help: "Sets the mode of each file or directory at the site that holds it (SITE CHMOD): three octal digits, " +
+			"for its owner, its group and all others, each the sum of 4 to read, 2 to write and 1 to execute. A digit " +
+			"before them is for setuid, setgid and sticky; some servers refuse it or leave it out. Where several sites " +
+			"hold images of the file, each image is asked about; where nobody can be asked, --all is needed.",
+		Example: "PROTECT PROG1.PL1 TO 640\nPROTECT SITE2:*.PL1 TO 444",
+	},
+	{
+		Name:  "TOUCH",
+		Slots: []Slot{{Guides: []string{"FILE", "FILE LIST"}, Kind: Destination, Many: true}},
+		Options: append([]Option{
+			{Name: "time", Value: "TIME", Help: "2026-11-21T08:00:00Z, or 2026-11-21 or 2026-11-21T08:00 in the time of this host; now if not given"},
+		}, imageOptions...),
+		Summary: "set the modified time of files, or make empty ones",
+		Help: "Sets the modified time of each file, to now unless --time says otherwise. A file that does not exist is " +
+			"made, empty, in the working directory unless its name says otherwise; one that exists keeps its contents. " +
+			"Where several sites hold images of the file, each image is asked about; where nobody can be asked, --all is " +
+			"needed. Not every site can set a time.",
+		Example: "TOUCH PROG1.PL1 --time=1973-01-15T08:00:00Z\nTOUCH SITE3:NEW.TXT",
+	},
+	{
 		Name: "TYPE", Aliases: []string{"cat"},
 		Slots:   []Slot{{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true}},
 		Output:  true,
@@ -109,6 +136,17 @@ var verbs = []*Verb{
 			"*: before a path is every site. A directory stands for all that is below it.",
 	},
 	{
+		Name: "COUNT", Aliases: []string{"du"},
+		Slots:   []Slot{{Guides: []string{"FILES"}, Kind: Source, Many: true, Optional: true}},
+		Output:  true,
+		Summary: "count files, directories and bytes",
+		Help: "Counts what FIND prints for the same name or pattern: a directory stands for all below it, and a/** is " +
+			"all below a. Each operand has a line, and several have a total. Links are not counted, and not followed. What " +
+			"a site names without a type is counted as a file, and files without a known size are told apart. Without " +
+			"a pathname it counts the working directory, or the composite directory if there is none.",
+		Example: "COUNT\nCOUNT SITE1:, *:/**/*.TXT",
+	},
+	{
 		Name: "CREATE", Aliases: []string{"mkdir"},
 		Slots:   []Slot{{Guides: []string{"DIRECTORY"}, Kind: Destination}},
 		Changes: true,
@@ -130,6 +168,24 @@ var verbs = []*Verb{
 		Summary: "tell which images of a file differ",
 		Help: "Compares files by size, and by digest where their sites know a common one, else by reading them. " +
 			"One name stands for all the images of a file.",
+	},
+	{
+		Name:  "DIGEST",
+		Slots: []Slot{{Guides: []string{"OF FILES", "OF FILE"}, Kind: Source, Many: true}},
+		Options: []Option{
+			{
+				Name: "algorithm",
+				Choices: []Choice{
+					{"sha256", "SHA-256, the default"}, {"sha512", "SHA-512"}, {"sha1", "SHA-1"}, {"md5", "MD5"}, {"crc32", "CRC-32"},
+				},
+				Help: "how it is computed",
+			},
+		},
+		Output:  true,
+		Summary: "print the digest of files",
+		Help: "Prints the digest of each file: computed by the site where it has a command for that algorithm, else " +
+			"read and computed at this host. Each line says which.",
+		Example: "DIGEST PROG1.PL1\nDIGEST SITE2:*.PL1 --algorithm=md5",
 	},
 	{
 		Name: "CONNECT", Aliases: []string{"cd"},
@@ -307,6 +363,20 @@ var verbs = []*Verb{
 		Help: "Performs the statements of a script at this host, with the arguments given, in this shell: variables and the working " +
 			"directory stay as it leaves them.",
 		Example: "ECHO 'ECHO hello $1' > LOCAL:/tmp/rsexec-example\nTAKE /tmp/rsexec-example you\nDELETE LOCAL:/tmp/rsexec-example",
+	},
+	{
+		Name: "QUOTE",
+		Slots: []Slot{
+			{Guides: []string{"SITE"}, Kind: SiteName},
+			{Guides: []string{"COMMAND"}, Kind: Text, Many: true},
+		},
+		Output:  true,
+		Summary: "send one command to a site as it stands",
+		Help: "Sends the words, joined by one blank each, as one command to the site, and prints the reply as it came. " +
+			"What holds commas or several blanks is quoted. The command has a session of its own, which ends with it: " +
+			"it changes neither directory nor parameters of any other. A refusal is an error. A command that needs a data " +
+			"connection, such as RETR, is not sent.",
+		Example: "QUOTE SITE1 FEAT\nQUOTE SITE1 SITE HELP",
 	},
 	{
 		Name: "HELP", Aliases: []string{"?"},

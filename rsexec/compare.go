@@ -2,10 +2,7 @@ package rsexec
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 
 	"golang.org/x/sync/errgroup"
 
@@ -105,23 +102,9 @@ func fingerprints(ctx context.Context, places []resolver.Place) (by string, mark
 	group, reading := errgroup.WithContext(ctx)
 	for i, p := range places {
 		group.Go(func() (err error) {
-			marks[i], err = readDigest(reading, p)
+			marks[i], err = readDigest(reading, p, digestAlgorithms[0])
 			return err
 		})
 	}
 	return "read", marks, group.Wait()
-}
-
-// readDigest reads a file and returns its SHA-256.
-func readDigest(ctx context.Context, p resolver.Place) (string, error) {
-	r, err := p.Site.Open(ctx, p.Pathname.Path, 0)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	_, err = io.Copy(h, r)
-	if closed := r.Close(); err == nil {
-		err = closed
-	}
-	return hex.EncodeToString(h.Sum(nil)), sites.During("read", p.Pathname, err)
 }

@@ -23,10 +23,16 @@ func (x *Executive) directory(ctx context.Context, st *grammar.Statement) error 
 			return x.directoryOf(ctx, st, w.Pattern(), len(words) > 1)
 		})
 	}
+	return x.directoryOf(ctx, st, x.here(), false)
+}
+
+// here returns what to type for the working directory, or, where there is none,
+// for the composite directory.
+func (x *Executive) here() string {
 	if x.resolver.Working.Site != "" {
-		return x.directoryOf(ctx, st, resolver.Typed(x.resolver.Working), false)
+		return resolver.Typed(x.resolver.Working)
 	}
-	return x.directoryOf(ctx, st, resolver.DSK+":", false)
+	return resolver.DSK + ":"
 }
 
 // directoryOf lists what one name means: one directory with its own names,

@@ -2,6 +2,7 @@ package rsexec
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"rsexec/grammar"
@@ -13,45 +14,62 @@ import (
 // stands for all below it.
 func (x *Executive) find(ctx context.Context, st *grammar.Statement) error {
 	only, _ := st.Option("type")
-	return x.forWords(ctx, st, st.List(0), func(w grammar.Word) error { return x.findOne(ctx, st, w.Pattern(), only) })
+	return x.forWords(ctx, st, st.List(0), func(w grammar.Word) error {
+		var printing error
+		_, err := x.walk(ctx, st, w.Pattern(), func(p resolver.Place) bool {
+			if only == "" || p.Entry.Type.String() == only {
+				printing = x.printer.print(newEntryEvent(p.Pathname, p.Entry, p.Pathname.Site+":"+p.Pathname.Path))
+			}
+			return printing == nil
+		})
+		if printing != nil {
+			return printing
+		}
+		return err
+	})
 }
 
-func (x *Executive) findOne(ctx context.Context, st *grammar.Statement, pattern, only string) error {
-	var printing error
-	show := func(p resolver.Place) bool {
-		if only == "" || p.Entry.Type.String() == only {
-			printing = x.printer.print(newEntryEvent(p.Pathname, p.Entry, p.Pathname.Site+":"+p.Pathname.Path))
-		}
-		return printing == nil
+// walk calls yield for all that a pattern matches, or that a name means at every
+// place where it is: a directory then stands for all that is below it, and is
+// not yielded itself. The resolution is that of a name; which sites were not heard
+// was said. What cannot be listed is an error, several joined, and the rest is
+// still walked; a yield that returns false ends it.
+func (x *Executive) walk(ctx context.Context, st *grammar.Statement, typed string, yield func(resolver.Place) bool) (resolver.Resolution, error) {
+	if resolver.IsPattern(typed) {
+		return resolver.Resolution{}, x.match(ctx, st, typed, yield)
 	}
-	// A name that is no pattern is looked up first, to find out whether it is a
-	// directory; one that is meant for several sites is below each of them.
-	if !resolver.IsPattern(pattern) {
-		res, err := x.resolver.Look(ctx, pattern)
-		if err != nil {
-			return named(st, err)
-		}
-		x.tellUnheard(res)
-		found := false
-		for _, p := range res.Found() {
-			found = true
-			if p.Entry.Type != sites.Directory {
-				show(p)
-				continue
-			}
+	// A name is looked up first, to find out whether it is a directory.
+	res, err := x.resolver.Look(ctx, typed)
+	if err != nil {
+		return res, named(st, err)
+	}
+	x.tellUnheard(res)
+	places := res.Found()
+	if len(places) == 0 {
+		_, err := x.resolver.Source(ctx, typed)
+		return res, named(st, err)
+	}
+	ended := false
+	var errs []error
+	for _, p := range places {
+		if p.Entry.Type != sites.Directory {
+			ended = !yield(p)
+		} else {
 			below := strings.TrimRight(resolver.Typed(p.Pathname), "/") + "/**"
-			if err := x.resolver.Match(ctx, below, x.list, show); err != nil {
-				return named(st, err)
+			err := x.resolver.Match(ctx, below, x.list, func(p resolver.Place) bool {
+				ended = !yield(p)
+				return !ended
+			})
+			if err != nil {
+				errs = append(errs, named(st, err))
 			}
 		}
-		if !found {
-			_, err := x.resolver.Source(ctx, pattern)
-			return named(st, err)
+		if ended || ctx.Err() != nil {
+			break
 		}
-		return printing
 	}
-	if err := x.match(ctx, st, pattern, show); err != nil {
-		return err
+	if len(errs) == 1 {
+		return res, errs[0]
 	}
-	return printing
+	return res, errors.Join(errs...)
 }
