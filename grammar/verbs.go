@@ -80,6 +80,7 @@ var verbs = []*Verb{
 			{Guides: []string{"TO MODE", "TO"}, Bare: true, Kind: Text},
 		},
 		Options: imageOptions,
+		Changes: true,
 		Summary: "set the permissions of files",
 		Help: "Sets the mode of each file or directory at the site that holds it (SITE CHMOD): three octal digits, " +
 			"for its owner, its group and all others, each the sum of 4 to read, 2 to write and 1 to execute. A digit " +
@@ -93,6 +94,7 @@ var verbs = []*Verb{
 		Options: append([]Option{
 			{Name: "time", Value: "TIME", Help: "2026-11-21T08:00:00Z, or 2026-11-21 or 2026-11-21T08:00 in the time of this host; now if not given"},
 		}, imageOptions...),
+		Changes: true,
 		Summary: "set the modified time of files, or make empty ones",
 		Help: "Sets the modified time of each file, to now unless --time says otherwise. A file that does not exist is " +
 			"made, empty, in the working directory unless its name says otherwise; one that exists keeps its contents. " +
@@ -371,6 +373,8 @@ var verbs = []*Verb{
 			{Guides: []string{"COMMAND"}, Kind: Text, Many: true},
 		},
 		Output:  true,
+		Changes: true,
+		Once:    true,
 		Summary: "send one command to a site as it stands",
 		Help: "Sends the words, joined by one blank each, as one command to the site, and prints the reply as it came. " +
 			"What holds commas or several blanks is quoted. The command has a session of its own, which ends with it: " +
