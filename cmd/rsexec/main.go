@@ -37,6 +37,8 @@ type cli struct {
 	Import importCommand `cmd:"" help:"Add to the profile the sites that another program keeps."`
 	Serve  serveCommand  `cmd:"" help:"Be a site: serve a folder by FTP."`
 	Demo   demoCommand   `cmd:"" help:"Show the shell's main work on a network of embedded sites."`
+
+	Completion completionCommand `cmd:"" help:"Print a script that completes this command line in a shell."`
 }
 
 const description = `A network-wide shell: many FTP hosts look like one file system, and files go from server to server.
@@ -57,12 +59,7 @@ type streams struct {
 func run(args []string, std streams) (status int) {
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("rsexec"), kong.Description(description), kong.Writers(std.out, std.err),
-		kong.UsageOnError(), kong.Exit(func(code int) { exited = code }))
-	if err != nil {
-		panic(err) // the struct above is wrong
-	}
-	command, err := parser.Parse(args)
+	command, err := newParser(&c, std, func(code int) { exited = code }).Parse(args)
 	if exited >= 0 { // --help
 		return exited
 	}
@@ -79,6 +76,12 @@ func run(args []string, std streams) (status int) {
 		return max(status, rsexec.Status(err))
 	}
 	return status
+}
+
+// newParser returns the parser of the command line, which fills c.
+func newParser(c *cli, std streams, exit func(code int)) *kong.Kong {
+	return kong.Must(c, kong.Name("rsexec"), kong.Description(description), kong.Writers(std.out, std.err),
+		kong.UsageOnError(), kong.Exit(exit))
 }
 
 // executive returns the executive that the flags ask for.
