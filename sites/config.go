@@ -58,7 +58,8 @@ const (
 type Option struct {
 	Name string
 	Kind OptionKind
-	Part bool // it is a part of a site's URL; the others follow the "?" there
+	Part bool   // it is a part of a site's URL; the others follow the "?" there
+	Help string // one line
 
 	set func(c *Config, value string) error
 	get func(c *Config) string
@@ -80,20 +81,30 @@ func Options() []Option {
 			get: func(c *Config) string { return c.Password }},
 		{Name: "home", Part: true, set: setHome, get: func(c *Config) string { return c.Home }},
 
-		text("password-env", func(c *Config) *string { return &c.PasswordEnv }),
-		text("password-command", func(c *Config) *string { return &c.PasswordCommand }),
-		text("choreography", func(c *Config) *string { return &c.Choreography }),
-		{Name: "data-host", set: setDataHost, get: dataHost},
-		{Name: "data-port", Kind: Number, set: func(c *Config, v string) error { return number(&c.DataPort, v, 1, 65535) },
+		text("password-env", "the environment variable that holds the password",
+			func(c *Config) *string { return &c.PasswordEnv }),
+		text("password-command", "the command whose first line of output is the password",
+			func(c *Config) *string { return &c.PasswordCommand }),
+		text("choreography", "the only choreography that is used: rfc438, rfc478, rfc959, rfc2428 or relay",
+			func(c *Config) *string { return &c.Choreography }),
+		{Name: "data-host", Help: "the address that other sites reach it at, if not the one in its 227 reply",
+			set: setDataHost, get: dataHost},
+		{Name: "data-port", Help: "its default data socket (RFC 478), if not the control port less one",
+			Kind: Number, set: func(c *Config, v string) error { return number(&c.DataPort, v, 1, 65535) },
 			get: func(c *Config) string { return digits(c.DataPort) }},
-		{Name: "max-sessions", Kind: Number, set: func(c *Config, v string) error { return number(&c.MaxSessions, v, 1, 1000) },
+		{Name: "max-sessions", Help: "sessions at once",
+			Kind: Number, set: func(c *Config, v string) error { return number(&c.MaxSessions, v, 1, 1000) },
 			get: func(c *Config) string { return digits(c.MaxSessions) }},
-		{Name: "passive", Kind: YesNo, set: func(c *Config, v string) error { return unless(&c.Active, v) },
+		{Name: "passive", Help: "no if the site connects to this host for data, instead of the other way",
+			Kind: YesNo, set: func(c *Config, v string) error { return unless(&c.Active, v) },
 			get: func(c *Config) string { return yesUnless(c.Active) }},
-		{Name: "dsk", Kind: YesNo, set: func(c *Config, v string) error { return unless(&c.NotInDSK, v) },
+		{Name: "dsk", Help: "no if partial names are not looked up there",
+			Kind: YesNo, set: func(c *Config, v string) error { return unless(&c.NotInDSK, v) },
 			get: func(c *Config) string { return yesUnless(c.NotInDSK) }},
-		{Name: "timeout", set: setTimeout, get: func(c *Config) string { return c.Timeout.String() }},
-		{Name: "tls", set: setTLS, get: func(*Config) string { return "" }},
+		{Name: "timeout", Help: "how long to wait for a connection or a reply, as in 30s",
+			set: setTimeout, get: func(c *Config) string { return c.Timeout.String() }},
+		{Name: "tls", Help: "auto, require or off; this version speaks no TLS and refuses require",
+			set: setTLS, get: func(*Config) string { return "" }},
 	}
 }
 
@@ -110,8 +121,8 @@ func OptionNames() []string {
 }
 
 // text returns the option that is any string.
-func text(name string, field func(*Config) *string) Option {
-	return Option{Name: name, get: func(c *Config) string { return *field(c) },
+func text(name, help string, field func(*Config) *string) Option {
+	return Option{Name: name, Help: help, get: func(c *Config) string { return *field(c) },
 		set: func(c *Config, v string) error { *field(c) = v; return nil }}
 }
 
