@@ -39,11 +39,33 @@ type cli struct {
 	Demo   demoCommand   `cmd:"" help:"Show the shell's main work on a network of embedded sites."`
 
 	Completion completionCommand `cmd:"" help:"Print a script that completes this command line in a shell."`
+	Man        manCommand        `cmd:"" help:"Print the manual page."`
 }
 
-const description = `A network-wide shell: many FTP hosts look like one file system, and files go from server to server.
+const summary = "a network-wide shell: many FTP hosts look like one file system, and files go from server to server"
 
-Exit status: 0 all done; 1 a command failed; 2 wrong usage or syntax; 3 some files of a group failed; 4 a site could not be reached; 5 a name was not found or ambiguous; 130 interrupted.`
+// exitStatuses are the exit statuses of the process, with what each says.
+var exitStatuses = []struct {
+	Status  int
+	Meaning string
+}{
+	{0, "all done"},
+	{rsexec.StatusFailed, "a command failed"},
+	{rsexec.StatusUsage, "wrong usage or syntax"},
+	{rsexec.StatusSome, "some files of a group failed"},
+	{rsexec.StatusUnreachable, "a site could not be reached"},
+	{rsexec.StatusNotFound, "a name was not found or ambiguous"},
+	{rsexec.StatusInterrupted, "interrupted"},
+}
+
+// description is what --help says of the program as a whole.
+func description() string {
+	var statuses []string
+	for _, s := range exitStatuses {
+		statuses = append(statuses, fmt.Sprintf("%d %s", s.Status, s.Meaning))
+	}
+	return sentence(summary) + "\n\nExit status: " + strings.Join(statuses, "; ") + "."
+}
 
 func main() {
 	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
@@ -80,7 +102,7 @@ func run(args []string, std streams) (status int) {
 
 // newParser returns the parser of the command line, which fills c.
 func newParser(c *cli, std streams, exit func(code int)) *kong.Kong {
-	return kong.Must(c, kong.Name("rsexec"), kong.Description(description), kong.Writers(std.out, std.err),
+	return kong.Must(c, kong.Name("rsexec"), kong.Description(description()), kong.Writers(std.out, std.err),
 		kong.UsageOnError(), kong.Exit(exit))
 }
 
