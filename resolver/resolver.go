@@ -149,7 +149,9 @@ func (r *Resolver) place(ctx context.Context, s spot) (Place, error) {
 	name, file := s.site.Name(), Literal(s.path)
 	p := Place{Site: s.site, Pathname: sites.Pathname{Site: name}}
 	if isAbsolute(name, file) {
-		p.Pathname.Path = path.Clean(file)
+		if p.Pathname.Path = path.Clean(file); !strings.HasPrefix(file, "/") {
+			p.Pathname.Path = "/" + p.Pathname.Path // of a volume, as in a home there
+		}
 		return p, nil
 	}
 	home := ""

@@ -3,7 +3,7 @@
 // Invariants:
 //
 //   - Paths are spelled with "/" on every system; a relative one starts from the
-//     working directory of the process, and "" is that directory.
+//     site's Dir, and "" is that directory.
 //   - On Unix a path is any bytes but NUL and reaches the system as it is. On
 //     Windows an element C: begins the path anew at that drive's root, so a path
 //     with a drive stands for itself even where it was joined to another.
@@ -31,7 +31,11 @@ import (
 
 // Site is the user's own host. Its zero value is ready. It implements
 // sites.Site.
-type Site struct{}
+type Site struct {
+	// Dir is where relative paths start from, absolute as Home returns it; ""
+	// is the working directory of the process.
+	Dir string
+}
 
 // Name returns sites.LocalName.
 func (Site) Name() string { return sites.LocalName }
@@ -39,15 +43,19 @@ func (Site) Name() string { return sites.LocalName }
 // Close does nothing: there are no sessions.
 func (Site) Close() error { return nil }
 
-// Home returns the working directory. On Windows it begins with "/C:/", or what
-// the drive is, so that it is absolute as other sites' paths are.
-func (Site) Home(ctx context.Context) (string, error) {
+// Home returns the directory that relative paths start from. On Windows it begins
+// with "/C:/", or what the drive is, so that it is absolute as other sites' paths
+// are.
+func (s Site) Home(ctx context.Context) (string, error) {
 	if ctx.Err() != nil {
 		return "", stopped(ctx, "look at", ".")
 	}
+	if s.Dir != "" {
+		return s.Dir, nil
+	}
 	dir, err := os.Getwd()
 	if err != nil {
-		return "", fail("look at", ".", err)
+		return "", s.fail("look at", ".", err)
 	}
 	dir = filepath.ToSlash(dir)
 	if !strings.HasPrefix(dir, "/") {
@@ -57,7 +65,10 @@ func (Site) Home(ctx context.Context) (string, error) {
 }
 
 // native returns path as the system has it.
-func native(path string) string {
+func (s Site) native(path string) string {
+	if s.Dir != "" && !strings.HasPrefix(path, "/") {
+		path = strings.TrimRight(s.Dir, "/") + "/" + path
+	}
 	if path == "" {
 		return "."
 	}
@@ -86,20 +97,20 @@ func fromDrive(path string) string {
 
 // Stat describes a file or directory; a link is described by what it leads to,
 // or, if that is not there, as the link it is: the name is taken.
-func (Site) Stat(ctx context.Context, path string) (sites.Entry, error) {
+func (s Site) Stat(ctx context.Context, path string) (sites.Entry, error) {
 	if ctx.Err() != nil {
 		return sites.Entry{}, stopped(ctx, "look at", path)
 	}
-	info, err := os.Stat(native(path))
+	info, err := os.Stat(s.native(path))
 	target := ""
 	if errors.Is(err, fs.ErrNotExist) {
-		if link, lerr := os.Lstat(native(path)); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
+		if link, lerr := os.Lstat(s.native(path)); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
 			info, err = link, nil
-			target = targetOf(native(path))
+			target = targetOf(s.native(path))
 		}
 	}
 	if err != nil {
-		return sites.Entry{}, fail("look at", path, err)
+		return sites.Entry{}, s.fail("look at", path, err)
 	}
 	e := entry(info)
 	e.Name, e.Target = sites.Pathname{Path: strings.TrimRight(path, "/")}.Base(), target
@@ -139,13 +150,13 @@ func typeOf(m fs.FileMode) sites.EntryType {
 
 // List calls yield for each entry of a directory. A link is an entry of type
 // Link with its Target.
-func (Site) List(ctx context.Context, path string, yield func(sites.Entry) bool) error {
+func (s Site) List(ctx context.Context, path string, yield func(sites.Entry) bool) error {
 	if ctx.Err() != nil {
 		return stopped(ctx, "list", path)
 	}
-	dir, err := os.Open(native(path))
+	dir, err := os.Open(s.native(path))
 	if err != nil {
-		return fail("list", path, err)
+		return s.fail("list", path, err)
 	}
 	defer dir.Close() // it was only read
 	for {
@@ -160,7 +171,7 @@ func (Site) List(ctx context.Context, path string, yield func(sites.Entry) bool)
 		case err == io.EOF:
 			return nil
 		case err != nil:
-			return fail("list", path, err)
+			return s.fail("list", path, err)
 		case ctx.Err() != nil:
 			return stopped(ctx, "list", path)
 		}
@@ -187,19 +198,19 @@ func listed(dir string, d fs.DirEntry) (e sites.Entry, there bool) {
 }
 
 // Open opens a file for reading from offset, which may be its end and not more.
-func (Site) Open(ctx context.Context, path string, offset int64) (sites.Reader, error) {
+func (s Site) Open(ctx context.Context, path string, offset int64) (sites.Reader, error) {
 	if ctx.Err() != nil {
 		return nil, stopped(ctx, "read", path)
 	}
-	f, err := os.Open(native(path))
+	f, err := os.Open(s.native(path))
 	if err != nil {
-		return nil, fail("read", path, err)
+		return nil, s.fail("read", path, err)
 	}
 	if err := seek(f, offset); err != nil {
 		f.Close() // it was not even read
-		return nil, fail("read", path, err)
+		return nil, s.fail("read", path, err)
 	}
-	return &file{ctx: ctx, File: f, path: path}, nil
+	return &file{ctx: ctx, File: f, site: s, path: path}, nil
 }
 
 // seek checks that f can be read from offset on, and goes there.
@@ -220,7 +231,7 @@ func seek(f *os.File, offset int64) error {
 }
 
 // Store opens a file for writing. To Replace is to empty the file at once.
-func (Site) Store(ctx context.Context, path string, mode sites.Mode) (sites.Writer, error) {
+func (s Site) Store(ctx context.Context, path string, mode sites.Mode) (sites.Writer, error) {
 	if ctx.Err() != nil {
 		return nil, stopped(ctx, "write", path)
 	}
@@ -228,17 +239,18 @@ func (Site) Store(ctx context.Context, path string, mode sites.Mode) (sites.Writ
 	if mode == sites.Append {
 		flag = os.O_WRONLY | os.O_CREATE | os.O_APPEND
 	}
-	f, err := os.OpenFile(native(path), flag, 0o666)
+	f, err := os.OpenFile(s.native(path), flag, 0o666)
 	if err != nil {
-		return nil, fail("write", path, err)
+		return nil, s.fail("write", path, err)
 	}
-	return &file{ctx: ctx, File: f, path: path}, nil
+	return &file{ctx: ctx, File: f, site: s, path: path}, nil
 }
 
 // file is an open file whose work ends with its context.
 type file struct {
 	*os.File
 	ctx  context.Context
+	site Site
 	path string
 }
 
@@ -248,7 +260,7 @@ func (f *file) Read(p []byte) (int, error) {
 	}
 	n, err := f.File.Read(p)
 	if err != nil && err != io.EOF {
-		err = fail("read", f.path, err)
+		err = f.site.fail("read", f.path, err)
 	}
 	return n, err
 }
@@ -258,7 +270,7 @@ func (f *file) Write(p []byte) (int, error) {
 		return 0, stopped(f.ctx, "write", f.path)
 	}
 	n, err := f.File.Write(p)
-	return n, fail("write", f.path, err)
+	return n, f.site.fail("write", f.path, err)
 }
 
 // WriteTo and ReadFrom keep the methods of the same name of os.File out of
@@ -280,54 +292,54 @@ func (f *file) Commit() error {
 	if closed := f.File.Close(); err == nil {
 		err = closed
 	}
-	return fail("write", f.path, err)
+	return f.site.fail("write", f.path, err)
 }
 
 // Abort closes the file as it is; nobody counts on what is in it.
 func (f *file) Abort() { f.File.Close() }
 
 // Rename gives a file another name, over an existing file.
-func (Site) Rename(ctx context.Context, from, to string) error {
+func (s Site) Rename(ctx context.Context, from, to string) error {
 	if ctx.Err() != nil {
 		return stopped(ctx, "rename", from)
 	}
-	err := os.Rename(native(from), native(to))
-	if _, missing := os.Lstat(native(from)); err != nil && missing == nil {
-		return fail("rename", to, err) // what is wrong is at the other end
+	err := os.Rename(s.native(from), s.native(to))
+	if _, missing := os.Lstat(s.native(from)); err != nil && missing == nil {
+		return s.fail("rename", to, err) // what is wrong is at the other end
 	}
-	return fail("rename", from, err)
+	return s.fail("rename", from, err)
 }
 
 // Delete removes a file or a link; not a directory.
-func (Site) Delete(ctx context.Context, path string) error {
+func (s Site) Delete(ctx context.Context, path string) error {
 	if ctx.Err() != nil {
 		return stopped(ctx, "delete", path)
 	}
-	info, err := os.Lstat(native(path))
+	info, err := os.Lstat(s.native(path))
 	if err == nil && info.IsDir() {
 		err = syscall.EISDIR
 	}
 	if err == nil {
-		err = os.Remove(native(path))
+		err = os.Remove(s.native(path))
 	}
-	return fail("delete", path, err)
+	return s.fail("delete", path, err)
 }
 
 // MakeDirectory makes a directory; its parent has to be there.
-func (Site) MakeDirectory(ctx context.Context, path string) error {
+func (s Site) MakeDirectory(ctx context.Context, path string) error {
 	if ctx.Err() != nil {
 		return stopped(ctx, "make directory", path)
 	}
-	return fail("make directory", path, os.Mkdir(native(path), 0o777))
+	return s.fail("make directory", path, os.Mkdir(s.native(path), 0o777))
 }
 
 // RemoveDirectory removes an empty directory; not a link to one.
-func (Site) RemoveDirectory(ctx context.Context, path string) error {
+func (s Site) RemoveDirectory(ctx context.Context, path string) error {
 	if ctx.Err() != nil {
 		return stopped(ctx, "remove directory", path)
 	}
 	// A "/" at the end would have the system follow a link.
-	name := filepath.Clean(native(path))
+	name := filepath.Clean(s.native(path))
 	info, err := os.Lstat(name)
 	if err == nil && !info.IsDir() {
 		err = syscall.ENOTDIR
@@ -335,7 +347,7 @@ func (Site) RemoveDirectory(ctx context.Context, path string) error {
 	if err == nil {
 		err = os.Remove(name)
 	}
-	return fail("remove directory", path, err)
+	return s.fail("remove directory", path, err)
 }
 
 // Protect sets the mode of a file or directory. Windows has only one bit of it:
@@ -373,7 +385,7 @@ var kinds = []struct {
 }
 
 // fail makes an error of the program of one of the system; nil stays nil.
-func fail(op, path string, err error) error {
+func (s Site) fail(op, path string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -389,7 +401,7 @@ func fail(op, path string, err error) error {
 		}
 	}
 	if errors.Is(err, syscall.ENOTDIR) {
-		kind = notDirectory(path)
+		kind = s.notDirectory(path)
 	}
 	var p *fs.PathError
 	var l *os.LinkError
@@ -404,8 +416,8 @@ func fail(op, path string, err error) error {
 
 // notDirectory tells a path that is a file where a directory is wanted from one
 // below a file, where there can be nothing.
-func notDirectory(path string) sites.Kind {
-	if _, err := os.Lstat(filepath.Clean(native(path))); err == nil {
+func (s Site) notDirectory(path string) sites.Kind {
+	if _, err := os.Lstat(filepath.Clean(s.native(path))); err == nil {
 		return sites.Usage
 	}
 	return sites.NotFound

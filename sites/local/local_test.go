@@ -325,6 +325,48 @@ func TestHome(t *testing.T) {
 	}
 }
 
+// Where the site has a directory of its own, that is its home, wherever the
+// process works.
+func TestDir(t *testing.T) {
+	ctx, dir := t.Context(), filepath.ToSlash(t.TempDir())
+	t.Chdir(t.TempDir())
+	if !strings.HasPrefix(dir, "/") {
+		dir = "/" + dir
+	}
+	site := Site{Dir: dir}
+	if home, err := site.Home(ctx); err != nil || home != dir {
+		t.Errorf("home %q, %v", home, err)
+	}
+	if err := site.MakeDirectory(ctx, "sub"); err != nil {
+		t.Fatal(err)
+	}
+	w, err := site.Store(ctx, "sub/f", sites.Replace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := site.Rename(ctx, "sub/f", "g"); err != nil {
+		t.Error(err)
+	}
+	for _, path := range []string{"g", "./g", "sub/../g", dir + "/g"} {
+		if e, err := site.Stat(ctx, path); err != nil || e.Type != sites.File {
+			t.Errorf("%s is %+v, %v", path, e, err)
+		}
+	}
+	if _, err := site.Stat(ctx, "g/x"); sites.KindOf(err) != sites.NotFound {
+		t.Errorf("below a file: %v", err)
+	}
+	names := ""
+	if err := site.List(ctx, "", func(e sites.Entry) bool { names += e.Name + " "; return true }); err != nil || len(names) != len("g sub ") {
+		t.Errorf("%q, %v", names, err)
+	}
+	if err := errors.Join(site.RemoveDirectory(ctx, "sub"), site.Delete(ctx, "g")); err != nil {
+		t.Error(err)
+	}
+}
+
 // What is not done, and the kind that says why.
 func TestKinds(t *testing.T) {
 	ctx, dir := t.Context(), filepath.ToSlash(t.TempDir())
