@@ -14,7 +14,7 @@ import (
 // the next one starts. complete says that all of it did. lost is an error that
 // ends the job.
 func (w *work) account(ctx context.Context, f *failure) (complete bool, lost error) {
-	if w.job.Verb == Copy {
+	if !w.job.appends() {
 		return false, nil // the next attempt writes the temporary file anew
 	}
 	conflict := func(format string, args ...any) error {
@@ -188,7 +188,7 @@ func (w *work) leave(ctx context.Context, err error) error {
 	}
 	switch {
 	case w.attempts == 0:
-	case w.job.Verb == Copy:
+	case !w.job.appends():
 		gone := w.job.To.Delete(ctx, w.plan.Dest.Path)
 		if gone != nil && sites.KindOf(gone) != sites.NotFound {
 			e.Hint = fmt.Sprintf("a part of it may be left as %s", sites.Pathname{Site: w.job.Dest.Site, Path: w.plan.Dest.Path})

@@ -58,7 +58,7 @@ func (w *work) join(ctx context.Context, ends ends) error {
 		return &failure{role: plan.Source, nothing: true, err: err}
 	}
 	mode := sites.Replace
-	if w.job.Verb == Append {
+	if w.job.appends() {
 		mode = sites.Append
 	}
 	to, err := ends.dest.Store(ctx, w.plan.Dest.Path, mode)

@@ -17,7 +17,7 @@ import (
 	"rsexec/sites/ftp"
 )
 
-// The verbs of a Job.
+// Verbs of a Job. Any other than Append replaces the destination, as Copy does.
 const (
 	Append = "APPEND"
 	Copy   = "COPY"
@@ -25,12 +25,16 @@ const (
 
 // Job asks for one file to be appended to, or copied over, another.
 type Job struct {
-	Verb         string // Append or Copy
+	Verb         string // of the statement, for the person; Append alone adds to the destination
 	From, To     sites.Site
 	Source, Dest sites.Pathname
 	Route        string // plan.Auto, plan.Direct or plan.Through; "" is plan.Auto
 	Choreography string // only this one; "" is any
+	Exact        bool   // Dest is the file's own name, never a directory that takes it
 }
+
+// appends reports whether the destination keeps what it has.
+func (j Job) appends() bool { return j.Verb == Append }
 
 // Result tells what was done. Its JSON form is part of the "transfer" event.
 type Result struct {
@@ -138,7 +142,7 @@ func (m *Mover) prepare(ctx context.Context, j Job) (*work, error) {
 		return nil, &sites.Error{Op: j.Verb, Site: j.Source.Site, Path: j.Source.Path, Kind: sites.Usage, Msg: "it is a directory"}
 	}
 	if w.exists && dest.Type == sites.Directory {
-		if j.Verb == Append {
+		if j.appends() || j.Exact {
 			return nil, &sites.Error{Op: j.Verb, Site: j.Dest.Site, Path: j.Dest.Path, Kind: sites.Usage, Msg: "it is a directory"}
 		}
 		w.job.Dest = j.Dest.Join(j.Source.Base())
@@ -187,7 +191,7 @@ func (w *work) choose() (err error) {
 		Dest:    plan.End{Site: planSite(j.To), Path: j.Dest.Path},
 		Refused: w.refused,
 	}
-	if j.Verb == Copy {
+	if !j.appends() {
 		r.Put, r.Final = "STOR", j.Dest.Path
 		r.Dest.Path = temporary(j.Dest)
 		w.before = 0
@@ -242,7 +246,7 @@ func (w *work) run(ctx context.Context) error {
 	if err := w.verify(ctx); err != nil {
 		return w.leave(ctx, err)
 	}
-	if w.job.Verb == Copy {
+	if !w.job.appends() {
 		if err := w.rename(ctx); err != nil {
 			return w.leave(ctx, err)
 		}
