@@ -7,7 +7,7 @@ import (
 )
 
 func TestComplete(t *testing.T) {
-	const options = " --route= --choreography="
+	const options = " --route= --choreography= --recursive"
 	var names []string
 	for _, v := range Verbs() {
 		names = append(names, v.Name)
@@ -19,7 +19,7 @@ func TestComplete(t *testing.T) {
 		{"d|", "d verb: DELETE DIRECTORY du DIGEST DEFINE"},
 		{"  cop|PY a", "cop verb: COPY"},
 		{"c|", "c verb: COPY cat COUNT CREATE COMPARE CONNECT"},
-		{"l|", "l verb: ls"},
+		{"l|", "l verb: ls LCD"},
 		{"xyz|", "xyz verb:"},
 		{"ls a ; ty|", "ty verb: TYPE"},
 		{"ls a ;|", "verb: " + all},
@@ -61,7 +61,7 @@ func TestComplete(t *testing.T) {
 		{"copy a to b,|", "COPY destination pathname:"},
 		{"copy a to b |", "COPY option:" + options},
 		{"copy a to|", "COPY to source pathname,destination pathname:"},
-		{"copy a TO --route=auto |", "COPY destination pathname,option: --choreography="},
+		{"copy a TO --route=auto |", "COPY destination pathname,option: --choreography= --recursive"},
 		{"copy a TO (to file) |", "COPY destination pathname,option:" + options},
 		{"copy a \"TO\" |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
 		{"copy TO |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
@@ -107,14 +107,15 @@ func TestComplete(t *testing.T) {
 		// Options.
 		{"copy -|", "COPY - option:" + options},
 		{"copy --|", "COPY -- option:" + options},
-		{"copy --r|", "COPY --r option: --route="},
-		{"copy --route=auto a --|", "COPY -- option: --choreography="},
+		{"copy --r|", "COPY --r option: --route= --recursive"},
+		{"copy --route=auto a --|", "COPY -- option: --choreography= --recursive"},
 		{"copy --route=|", "COPY value of an option: direct relay auto"},
 		{"copy --route=d|", "COPY d value of an option: direct"},
 		{`copy --choreography="a b|`, "COPY a b value of an option:"},
 		{"copy -- |", "COPY guide words,source pathname: (FILE)"},
 		{"copy -- --r|", "COPY --r source pathname:"},
 		{"quit |", "QUIT :"},
+		{"pwd |", "PWD :"},
 
 		// Nowhere.
 		{"foo |", ":"},

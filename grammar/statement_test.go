@@ -28,14 +28,15 @@ var statementTests = []struct{ text, want string }{
 	{"cp a b", "COPY (FILE) a (TO FILE) b"},
 	{"CP a b", "COPY (FILE) a (TO FILE) b"},
 	{"RENAME (EXISTING FILE) a (TO BE) b", "RENAME (EXISTING FILE) a (TO BE) b"},
-	{"mv a b", "RENAME (EXISTING FILE) a (TO BE) b"},
+	{"mv a b", "MOVE (FILE) a (TO FILE) b"},
+	{"MOVE a, b c to d", "MOVE (FILE) a, b, c (TO FILE) d"},
 	{"ren a (to be) b", "RENAME (EXISTING FILE) a (TO BE) b"},
 	{"TYPE (FILE) a", "TYPE (FILE) a"},
 	{"TYPE a b,c", "TYPE (FILE) a, b, c"},
 	{"cat a", "TYPE (FILE) a"},
 	{"DELETE a", "DELETE (FILE) a"},
 	{"del (file list) a, b --all", "DELETE (FILE) a, b --all"},
-	{"mv --all a b", "RENAME (EXISTING FILE) a (TO BE) b --all"},
+	{"ren --all a b", "RENAME (EXISTING FILE) a (TO BE) b --all"},
 	{"rm a", "DELETE (FILE) a"},
 	{"DIRECTORY", "DIRECTORY"},
 	{"DIRECTORY (OF FILES)", "DIRECTORY"},
@@ -347,7 +348,7 @@ var statementTests = []struct{ text, want string }{
 	{"UNDEFINE a b", "12: too many operands; expected UNDEFINE (LOGICAL NAME) name"},
 	{"REMOVE a b", "10: too many operands; expected REMOVE (DIRECTORY) pathname"},
 	{"RENAME a b c", "12: too many operands; expected RENAME (EXISTING FILE) source (TO BE) destination"},
-	{"QUIT now", "6: too many operands; expected QUIT"},
+	{"PWD now", "5: too many operands; expected PWD"},
 	{"HELP a b", "8: too many operands; expected HELP [(WITH) verb]"},
 
 	// Guide words at the wrong place.
@@ -362,7 +363,7 @@ var statementTests = []struct{ text, want string }{
 	{"DEFINE (AS) a", "8: expected (LOGICAL NAME) or a logical name, not (AS)"},
 	{"DEFINE (LOGICAL NAME) (AS) a", "23: expected a logical name after (LOGICAL NAME), not (AS)"},
 	{"DEFINE X (TO) a", "10: expected (AS) or a pathname, not (TO)"},
-	{"QUIT (NOW)", "6: expected the end of the statement, not (NOW)"},
+	{"PWD (NOW)", "5: expected the end of the statement, not (NOW)"},
 
 	// Lists.
 	{"COPY a, b,", "11: expected a pathname after the comma"},

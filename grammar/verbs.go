@@ -1,5 +1,7 @@
 package grammar
 
+import "slices"
+
 // transferOptions are the options of the verbs that move data between sites.
 var transferOptions = []Option{
 	{
@@ -16,6 +18,10 @@ var transferOptions = []Option{
 		Help: "use this choreography and no other",
 	},
 }
+
+// copyOptions are the options of the verbs that copy.
+var copyOptions = append(slices.Clip(transferOptions),
+	Option{Name: "recursive", Help: "directories too, with all that is below them"})
 
 // imageOptions are the options of the verbs that change the images of a file.
 var imageOptions = []Option{{Name: "all", Help: "every image of the file, without asking"}}
@@ -43,16 +49,59 @@ var verbs = []*Verb{
 			{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true},
 			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination, Listed: true},
 		},
-		Options: transferOptions,
+		Options: copyOptions,
 		Changes: true,
 		Summary: "copy files",
 		Help: "Copies the source files to the destination, which is a directory if there are several, or to each " +
 			"destination of a list: COPY f TO SITE1:, SITE2: makes images. " +
 			"The files may be at any sites; where the sites allow it the data flows between them and " +
-			"not through this host. A file that is replaced keeps its old contents until the new ones are whole.",
+			"not through this host. A file that is replaced keeps its old contents until the new ones are whole. " +
+			"With --recursive a directory is copied with all that is below it: into the destination if that is a " +
+			"directory, else the destination is the copy. Links are left out.",
 	},
 	{
-		Name: "RENAME", Aliases: []string{"mv"},
+		Name: "MOVE", Aliases: []string{"mv"},
+		Slots: []Slot{
+			{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true},
+			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination},
+		},
+		Options: transferOptions,
+		Output:  true,
+		Summary: "move files",
+		Help: "Moves the source files to the destination, which is a directory if there are several. Within one " +
+			"site a file only gets another name; to another site it is copied, and deleted when the copy is " +
+			"complete and its size is right. A file that exists is never overwritten.",
+		Example: "MOVE (FILE) SITE3:NOTES.TXT (TO FILE) SITE1:\nMOVE SITE1:NOTES.TXT TO SITE3:",
+	},
+	{
+		Name: "GET", Aliases: []string{"nget", "mget", "recv"},
+		Slots: []Slot{
+			{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true},
+			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: LocalPathname, Optional: true},
+		},
+		Options: copyOptions,
+		Output:  true,
+		Summary: "copy files to this host",
+		Help: "Copies files to this host, as COPY does: to the file or the folder after TO, or else into the local " +
+			"working directory, which LCD changes. ~ at the beginning of a local name is the home folder.",
+		Example: "GET SITE1:PROG1.PL1, SITE2:PROG2.PL1",
+	},
+	{
+		Name: "PUT", Aliases: []string{"nput", "mput", "send"},
+		Slots: []Slot{
+			{Guides: []string{"FILE", "FILE LIST"}, Kind: LocalPathname, Many: true},
+			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination, Optional: true},
+		},
+		Options: copyOptions,
+		Output:  true,
+		Summary: "copy files from this host",
+		Help: "Copies files of this host, as COPY does: to the pathname after TO, or else into the working " +
+			"directory. A relative name starts from the local working directory, which LCD changes; ~ at the " +
+			"beginning is the home folder; patterns may be used.",
+		Example: "GET SITE1:PROG1.PL1\nPUT PROG1.PL1 TO SITE3:\nPUT PROG?.PL1 TO SITE2:",
+	},
+	{
+		Name: "RENAME", Aliases: []string{"ren"},
 		Slots: []Slot{
 			{Guides: []string{"EXISTING FILE"}, Kind: Source},
 			{Guides: []string{"TO BE"}, Bare: true, Kind: Destination},
@@ -201,6 +250,15 @@ var verbs = []*Verb{
 		Output:  true,
 		Summary: "print the working directory",
 		Help:    "Prints the complete pathname of the working directory.",
+	},
+	{
+		Name:    "LCD",
+		Slots:   []Slot{{Guides: []string{"TO FOLDER", "TO"}, Bare: true, Kind: LocalPathname, Optional: true}},
+		Output:  true,
+		Summary: "change the local working directory, or print it",
+		Help: "Makes a folder of this host the local working directory, where GET, PUT and the relative names of LOCAL: " +
+			"start from. Without a folder it prints which one that is.",
+		Example: "LCD ..\nLCD",
 	},
 	{
 		Name: "DEFINE",

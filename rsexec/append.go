@@ -75,11 +75,17 @@ func job(st *grammar.Statement, source, dest resolver.Place) transfer.Job {
 
 // move performs one job and prints its result.
 func (x *Executive) move(ctx context.Context, job transfer.Job) error {
+	_, err := x.moved(ctx, job)
+	return err
+}
+
+// moved performs one job, prints its result and returns it.
+func (x *Executive) moved(ctx context.Context, job transfer.Job) (transfer.Result, error) {
 	x.tracer.columns(job.Source.Site, job.Dest.Site)
 	result, err := x.mover.Do(ctx, job)
 	if err != nil {
-		return err
+		return result, err
 	}
 	x.made(result.Destination, sites.Entry{Type: sites.File, Size: -1})
-	return x.printer.print(transferEvent{"transfer", result})
+	return result, x.printer.print(transferEvent{"transfer", result})
 }

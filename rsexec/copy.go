@@ -2,55 +2,162 @@ package rsexec
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
+	"rsexec/rsexec/transfer"
 	"rsexec/sites"
 )
 
 // copy performs COPY (FILE) f,... (TO FILE) g,...: every source to every
-// destination. With several sources a destination is a directory.
+// destination. With several sources a destination is a directory. GET and PUT
+// are COPY with one end at this host.
 func (x *Executive) copy(ctx context.Context, st *grammar.Statement) error {
-	return x.forWords(ctx, st, st.List(1), func(dest grammar.Word) error { return x.copyTo(ctx, st, dest.Pattern()) })
-}
-
-// copyTo copies the sources to one destination.
-func (x *Executive) copyTo(ctx context.Context, st *grammar.Statement, typed string) error {
-	dest, err := x.destination(ctx, typed)
+	sources, dests, err := x.ends(st)
 	if err != nil {
 		return named(st, err)
 	}
-	list := st.List(0)
-	several := len(list) > 1 || resolver.IsPattern(list[0].Pattern())
-	if several && dest.Err == nil && dest.Entry.Type == sites.File {
-		return &sites.Error{Op: st.Verb.Name, Site: dest.Pathname.Site, Path: dest.Pathname.Path, Kind: sites.Usage,
-			Msg: "it is no directory, so it cannot take several files"}
-	}
-	return x.each(ctx, st, list, func(source resolver.Place) error {
-		if several && source.Entry.Type == sites.Directory && source.Indexed.IsZero() {
-			return &sites.Error{Op: st.Verb.Name, Site: source.Pathname.Site, Path: source.Pathname.Path, Kind: sites.Usage, Msg: "it is a directory"}
+	_, recursive := st.Option("recursive")
+	return x.forWords(ctx, st, dests, func(w grammar.Word) error {
+		dest, err := x.target(ctx, st, sources, w)
+		if err != nil {
+			return err
 		}
-		j := job(st, source, dest)
-		if dest.Err != nil && (several || strings.HasSuffix(typed, "/")) {
-			j.Dest = dest.Pathname.Join(j.Source.Base())
+		dest.among = len(dests) > 1
+		if recursive {
+			return x.copyTrees(ctx, st, sources, dest)
 		}
-		if len(st.List(1)) > 1 && isSame(source, dest) {
-			x.printer.notice(st.Verb.Name + " " + source.Pathname.String() + ": it is one of the destinations already")
-			return nil
-		}
-		return x.move(ctx, j)
+		return x.each(ctx, st, sources, func(source resolver.Place) error {
+			if source.Entry.Type == sites.Directory && source.Indexed.IsZero() {
+				return &sites.Error{Op: st.Verb.Name, Site: source.Pathname.Site, Path: source.Pathname.Path, Kind: sites.Usage, Msg: "it is a directory",
+					Hint: "--recursive copies directories"}
+			}
+			return x.copyOne(ctx, st, source, dest)
+		})
 	})
 }
 
-// isSame reports whether a destination is the source itself, or the directory
-// that it is in.
-func isSame(source, dest resolver.Place) bool {
-	at := dest.Pathname
-	if dest.Err == nil && dest.Entry.Type == sites.Directory {
-		at = at.Join(source.Pathname.Base())
+// ends returns the words for the sources and the destinations of a statement
+// that copies or moves.
+func (x *Executive) ends(st *grammar.Statement) (sources, dests []grammar.Word, err error) {
+	sources, dests = st.List(0), st.List(1)
+	switch st.Verb.Name {
+	case "GET":
+		dests, err = x.getTo(dests)
+	case "PUT":
+		if sources, err = x.localWords(sources); err == nil {
+			dests, err = x.putTo(dests)
+		}
 	}
-	return at == source.Pathname
+	return sources, dests, err
+}
+
+// A target is a destination as a statement means it.
+type target struct {
+	resolver.Place
+	several bool // it takes several sources, each by its own name
+	folder  bool // it was written as a directory, with a slash at its end
+	among   bool // it is one of several destinations
+}
+
+// target looks up one destination of a statement.
+func (x *Executive) target(ctx context.Context, st *grammar.Statement, sources []grammar.Word, w grammar.Word) (target, error) {
+	dest, err := x.destination(ctx, w.Pattern())
+	if err != nil {
+		return target{}, named(st, err)
+	}
+	t := target{Place: dest, folder: strings.HasSuffix(w.Pattern(), "/"),
+		several: len(sources) > 1 || resolver.IsPattern(sources[0].Pattern())}
+	if t.several && dest.Err == nil && dest.Entry.Type == sites.File {
+		return t, &sites.Error{Op: st.Verb.Name, Site: dest.Pathname.Site, Path: dest.Pathname.Path, Kind: sites.Usage,
+			Msg: "it is no directory, so it cannot take several files"}
+	}
+	return t, nil
+}
+
+// isDirectory reports whether the target is a directory that exists.
+func (t target) isDirectory() bool { return t.Err == nil && t.Entry.Type == sites.Directory }
+
+// pathname returns where a source goes.
+func (t target) pathname(source sites.Pathname) (sites.Pathname, error) {
+	if t.isDirectory() || t.Err != nil && (t.several || t.folder) {
+		return under(t.Pathname, source.Base())
+	}
+	return t.Pathname, nil
+}
+
+// under returns the pathname of a file below a directory, by a name that a site
+// gave it. At this host such a name could lead out of the directory: on Windows a
+// backslash divides names, and a colon stands for a drive.
+func under(dir sites.Pathname, name string) (sites.Pathname, error) {
+	if dir.Site == sites.LocalName && name != "" && !filepath.IsLocal(filepath.FromSlash(name)) {
+		return dir, &sites.Error{Site: dir.Site, Path: dir.Path, Kind: sites.Usage, Msg: "this host can have no file named " + sites.Printable(name)}
+	}
+	return dir.Join(name), nil
+}
+
+// copyOne copies one file.
+func (x *Executive) copyOne(ctx context.Context, st *grammar.Statement, source resolver.Place, dest target) error {
+	to, err := dest.pathname(source.Pathname)
+	if err != nil {
+		return named(st, err)
+	}
+	if dest.among && to == source.Pathname {
+		x.printer.notice(st.Verb.Name + " " + source.Pathname.String() + ": it is one of the destinations already")
+		return nil
+	}
+	return x.move(ctx, copyJob(st, source, dest, to))
+}
+
+// copyJob makes the job of one copy, to where the target's pathname is for it.
+func copyJob(st *grammar.Statement, source resolver.Place, dest target, to sites.Pathname) transfer.Job {
+	j := job(st, source, dest.Place)
+	j.Dest, j.Exact = to, dest.isDirectory()
+	return j
+}
+
+// places returns all files that the words mean, before any of them is touched. A
+// word that fails is counted in failed and, if there are others, reported.
+func (x *Executive) places(ctx context.Context, st *grammar.Statement, words []grammar.Word, r *resolver.Resolver) (found []resolver.Place, failed *someFailed, err error) {
+	failed = &someFailed{verb: st.Verb.Name}
+	for _, w := range words {
+		var res resolver.Resolution
+		if resolver.IsPattern(w.Pattern()) {
+			err = x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool { found = append(found, p); return true })
+		} else if res, err = r.Again(ctx, w.Pattern()); err == nil {
+			x.tellUnheard(res)
+			found = append(found, res.Place)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, named(st, sites.Stopped(ctx))
+		case err != nil && len(words) == 1 && len(found) == 0:
+			return nil, nil, named(st, err)
+		case err != nil:
+			x.tally(failed, named(st, err))
+		}
+	}
+	return found, failed, nil
+}
+
+// tally reports the error of one file of several, and counts the file.
+func (x *Executive) tally(failed *someFailed, err error) {
+	failed.total++
+	if err != nil {
+		x.Report(err)
+		failed.failed++
+		failed.last = err
+	}
+}
+
+// orNil returns the error of a statement over several files; nil if none failed.
+func (e *someFailed) orNil() error {
+	if e.failed == 0 {
+		return nil
+	}
+	return e
 }
 
 // named gives an error the verb that it came up in, if it has no operation yet.

@@ -36,11 +36,16 @@ func (x *Executive) create(ctx context.Context, st *grammar.Statement) error {
 	if err != nil {
 		return err
 	}
-	if err := k.MakeDirectory(ctx, p.Pathname.Path); err != nil {
-		return named(st, err)
+	return named(st, x.makeDirectory(ctx, k, p.Pathname))
+}
+
+// makeDirectory makes a directory and says so.
+func (x *Executive) makeDirectory(ctx context.Context, k keeper, p sites.Pathname) error {
+	if err := k.MakeDirectory(ctx, p.Path); err != nil {
+		return err
 	}
-	x.made(p.Pathname, sites.Entry{Type: sites.Directory, Size: -1})
-	return x.printer.print(textEvent{"text", "CREATE " + p.Pathname.String() + "\n"})
+	x.made(p, sites.Entry{Type: sites.Directory, Size: -1})
+	return x.printer.print(textEvent{"text", "CREATE " + p.String() + "\n"})
 }
 
 // remove performs REMOVE (DIRECTORY) d [--recursive].

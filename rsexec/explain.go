@@ -28,16 +28,29 @@ func (x *Executive) explain(ctx context.Context, st *grammar.Statement) error {
 }
 
 func (x *Executive) explainOne(ctx context.Context, inner *grammar.Statement) error {
-	if inner.Verb.Name != "APPEND" && inner.Verb.Name != "COPY" {
+	switch inner.Verb.Name {
+	case "APPEND", "COPY", "GET", "MOVE", "PUT":
+	default:
 		return x.explainNames(ctx, inner)
 	}
+	sources, dests, err := x.ends(inner)
+	if err != nil {
+		return named(inner, err)
+	}
+	_, recursive := inner.Option("recursive")
 	first := true
-	for _, d := range inner.List(1) {
+	for _, d := range dests {
 		dest, err := x.destination(ctx, d.Pattern())
 		if err != nil {
 			return named(inner, err)
 		}
-		err = x.each(ctx, inner, inner.List(0), func(source resolver.Place) error {
+		err = x.each(ctx, inner, sources, func(source resolver.Place) error {
+			if recursive && source.Entry.Type == sites.Directory {
+				return x.explainDirectly(inner, source, dest, ", with all that is below it")
+			}
+			if inner.Verb.Name == "MOVE" && x.isOneSite(source.Pathname, dest.Pathname) {
+				return x.explainDirectly(inner, source, dest, ", by another name at its site")
+			}
 			p, err := x.mover.Plan(ctx, job(inner, source, dest))
 			if err != nil {
 				return named(inner, err)
@@ -57,6 +70,11 @@ func (x *Executive) explainOne(ctx context.Context, inner *grammar.Statement) er
 		}
 	}
 	return nil
+}
+
+// explainDirectly tells what is done with a file, where that is no one figure.
+func (x *Executive) explainDirectly(st *grammar.Statement, source, dest resolver.Place, how string) error {
+	return x.printer.print(textEvent{"text", fmt.Sprintf("%s %s to %s%s\n", st.Verb.Name, source.Pathname, dest.Pathname, how)})
 }
 
 // explainNames tells what the names in a statement mean, for a verb that has

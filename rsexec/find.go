@@ -55,8 +55,7 @@ func (x *Executive) walk(ctx context.Context, st *grammar.Statement, typed strin
 		if p.Entry.Type != sites.Directory {
 			ended = !yield(p)
 		} else {
-			below := strings.TrimRight(resolver.Typed(p.Pathname), "/") + "/**"
-			err := x.resolver.Match(ctx, below, x.list, func(p resolver.Place) bool {
+			err := x.below(ctx, p.Pathname, func(p resolver.Place) bool {
 				ended = !yield(p)
 				return !ended
 			})
@@ -72,4 +71,14 @@ func (x *Executive) walk(ctx context.Context, st *grammar.Statement, typed strin
 		return res, errs[0]
 	}
 	return res, errors.Join(errs...)
+}
+
+// below calls yield for all that is below a directory, what is in one directory
+// before what is below it; it does not follow links.
+func (x *Executive) below(ctx context.Context, dir sites.Pathname, yield func(resolver.Place) bool) error {
+	all := "**" // of a home that its site does not tell
+	if dir.Path != "" {
+		all = "/**"
+	}
+	return x.resolver.Match(ctx, strings.TrimRight(resolver.Typed(dir), "/")+all, x.list, yield)
 }

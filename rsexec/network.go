@@ -100,6 +100,14 @@ func (n *network) Site(name string) (sites.Site, bool) {
 	return s, ok
 }
 
+// workIn makes a folder of this host the one that relative paths of LOCAL start
+// from.
+func (n *network) workIn(dir string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.byName[sites.LocalName] = local.Site{Dir: dir}
+}
+
 // Names returns the names of the sites, without LOCAL.
 func (n *network) Names() []string {
 	n.mu.Lock()

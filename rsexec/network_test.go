@@ -102,3 +102,11 @@ func (s *shell) run(t testing.TB, text string) (string, error) {
 	}
 	return s.out.String(), err
 }
+
+// write writes a file below root.
+func write(t testing.TB, root, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -352,20 +352,20 @@ func (s Site) RemoveDirectory(ctx context.Context, path string) error {
 
 // Protect sets the mode of a file or directory. Windows has only one bit of it:
 // whether the owner may write.
-func (Site) Protect(ctx context.Context, path string, mode fs.FileMode) error {
+func (s Site) Protect(ctx context.Context, path string, mode fs.FileMode) error {
 	if ctx.Err() != nil {
 		return stopped(ctx, "protect", path)
 	}
-	return fail("protect", path, os.Chmod(native(path), mode))
+	return s.fail("protect", path, os.Chmod(s.native(path), mode))
 }
 
 // SetModified sets the modified time of a file or directory; when it was last
 // read stays as it is.
-func (Site) SetModified(ctx context.Context, path string, at time.Time) error {
+func (s Site) SetModified(ctx context.Context, path string, at time.Time) error {
 	if ctx.Err() != nil {
 		return stopped(ctx, "set the time of", path)
 	}
-	return fail("set the time of", path, os.Chtimes(native(path), time.Time{}, at))
+	return s.fail("set the time of", path, os.Chtimes(s.native(path), time.Time{}, at))
 }
 
 // kinds tells what an error of the system means. The first row that is found
