@@ -101,6 +101,16 @@ var verbs = []*Verb{
 		Example: "GET SITE1:PROG1.PL1\nPUT PROG1.PL1 TO SITE3:\nPUT PROG?.PL1 TO SITE2:",
 	},
 	{
+		Name:    "EDIT",
+		Slots:   []Slot{{Guides: []string{"FILE"}, Kind: Pathname}},
+		Output:  true,
+		Summary: "edit a file",
+		Help: "Fetches a file, runs the editor that VISUAL or EDITOR in the environment names, and puts the file back " +
+			"if its contents changed. A file that does not exist is made. If the file at the site changed " +
+			"meanwhile it stays as it is, and the edited copy is kept.",
+		Example: "EDIT SITE3:NOTES.TXT",
+	},
+	{
 		Name: "RENAME", Aliases: []string{"ren"},
 		Slots: []Slot{
 			{Guides: []string{"EXISTING FILE"}, Kind: Source},

@@ -50,6 +50,10 @@ type Options struct {
 	// Ask puts a question to the person and returns the answer, which is not
 	// echoed if it is secret. It is nil where nobody can be asked.
 	Ask func(ctx context.Context, question string, secret bool) (string, error)
+
+	// Edit has the person edit a file of this host, which may be one to be made,
+	// and returns when that is done. It is nil where no editor can run.
+	Edit func(ctx context.Context, file string) error
 }
 
 // Executive runs statements. It is used by one goroutine at a time.
@@ -89,6 +93,7 @@ func actions() map[string]action {
 		"DELETE":    (*Executive).delete,
 		"DIGEST":    (*Executive).digest,
 		"DIRECTORY": (*Executive).directory,
+		"EDIT":      (*Executive).edit,
 		"EXPLAIN":   (*Executive).explain,
 		"FIND":      (*Executive).find,
 		"GET":       (*Executive).get,

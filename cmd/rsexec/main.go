@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,6 +39,8 @@ type cli struct {
 
 	Completion completionCommand `cmd:"" help:"Print a script that completes this command line in a shell."`
 	Man        manCommand        `cmd:"" help:"Print the manual page."`
+
+	editor *editor `kong:"-"`
 }
 
 const summary = "a network-wide shell: many FTP hosts look like one file system, and files go from server to server"
@@ -89,7 +90,8 @@ func run(args []string, std streams) (status int) {
 		fmt.Fprintf(std.err, "rsexec: %v; rsexec --help tells more\n", err)
 		return rsexec.StatusUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	c.editor = &editor{std: std}
+	ctx, stop := c.editor.untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.Bind(&c, std, &status)
@@ -145,6 +147,9 @@ func (c *cli) options(std streams) (rsexec.Options, error) {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			o.Width = width
 		}
+	}
+	if c.editor.available() {
+		o.Edit = c.editor.edit
 	}
 	if isTerminal(std.in) {
 		o.Ask = func(ctx context.Context, question string, secret bool) (string, error) {

@@ -41,7 +41,7 @@ func (s *shellCommand) Run(ctx context.Context, c *cli, std streams, status *int
 	if err != nil {
 		return err
 	}
-	return interact(ctx, o)
+	return interact(ctx, o, c.editor)
 }
 
 // welcome is what a person sees first.
@@ -49,7 +49,7 @@ const welcome = "RSEXEC. HELP lists the verbs, TAB completes, QUIT leaves.\n"
 
 // interact is the dialogue at the keyboard. Ctrl-C ends a statement there, not
 // the shell, so that only SIGTERM of the signals that ctx ends with counts.
-func interact(ctx context.Context, o rsexec.Options) (err error) {
+func interact(ctx context.Context, o rsexec.Options, edit *editor) (err error) {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
 	defer stop()
 	history, err := historyFile()
@@ -85,14 +85,14 @@ func interact(ctx context.Context, o rsexec.Options) (err error) {
 	watching, stopWatching := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { x.Watch(watching) })
-	loop(ctx, x, line)
+	loop(ctx, x, line, edit)
 	stopWatching()
 	watch.Wait()
 	return x.Close()
 }
 
 // loop reads statements and performs them until QUIT or the end of the input.
-func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance) {
+func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, edit *editor) {
 	for text := ""; ctx.Err() == nil; {
 		more, err := line.Readline()
 		switch {
@@ -112,7 +112,7 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance) {
 		}
 		text = ""
 		for _, st := range statements {
-			if failed := runOne(ctx, x, st); failed != nil {
+			if failed := runOne(ctx, x, st, edit); failed != nil {
 				if errors.Is(failed, rsexec.ErrQuit) {
 					return
 				}
@@ -128,8 +128,8 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance) {
 }
 
 // runOne performs a statement, which Ctrl-C stops; a second Ctrl-C ends the
-// program, whatever still hangs.
-func runOne(ctx context.Context, x *rsexec.Executive, st *grammar.Statement) error {
+// program, whatever still hangs. While the editor runs it is for the editor.
+func runOne(ctx context.Context, x *rsexec.Executive, st *grammar.Statement, edit *editor) error {
 	interrupts := make(chan os.Signal, 2)
 	signal.Notify(interrupts, os.Interrupt)
 	ctx, cancel := context.WithCancel(ctx)
@@ -137,10 +137,13 @@ func runOne(ctx context.Context, x *rsexec.Executive, st *grammar.Statement) err
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		for n := 0; ; n++ {
+		for n := 0; ; {
 			select {
 			case <-interrupts:
-				if n > 0 {
+				if edit.running.Load() {
+					continue
+				}
+				if n++; n > 1 {
 					os.Exit(rsexec.StatusInterrupted)
 				}
 				cancel()

@@ -9,8 +9,10 @@ import (
 )
 
 // TestTreesAtServers copies a directory to every real server and back, several
-// times, so that at last it is merged into what is there; and moves files there.
+// times, so that at last it is merged into what is there; and moves and edits files
+// there.
 func TestTreesAtServers(t *testing.T) {
+	t.Setenv("VISUAL", "echo edited >>")
 	for _, peer := range ftptest.Peers() {
 		t.Run(string(peer), func(t *testing.T) {
 			t.Parallel()
@@ -52,6 +54,10 @@ func TestTreesAtServers(t *testing.T) {
 			do(5, "MOVE SITE1:copy/empty/one SITE2:/back/again")
 			if got := read(t, here, "back/empty/one"); got != "1" {
 				t.Errorf("it was moved as %q", got)
+			}
+			do(0, `EDIT "SITE1:copy/sub dir/two" ; EDIT SITE1:copy/new.txt ; MOVE "SITE1:copy/sub dir/two", SITE1:copy/new.txt SITE2:`)
+			if two, made := read(t, here, "two"), read(t, here, "new.txt"); two != "22edited\n" || made != "edited\n" {
+				t.Errorf("they were edited to %q and %q", two, made)
 			}
 		})
 	}
