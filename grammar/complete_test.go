@@ -114,7 +114,7 @@ func TestComplete(t *testing.T) {
 		{`copy --choreography="a b|`, "COPY a b value of an option:"},
 		{"copy -- |", "COPY guide words,source pathname: (FILE)"},
 		{"copy -- --r|", "COPY --r source pathname:"},
-		{"quit |", "QUIT :"},
+		{"quit |", "QUIT guide words,number: (STATUS)"},
 		{"pwd |", "PWD :"},
 
 		// Nowhere.

@@ -96,7 +96,7 @@ func TestUsage(t *testing.T) {
 		"SITE":      "SITE (ACTION) ADD|REMOVE|SHOW|TEST (NAME) site [(URL) url]",
 		"EXPLAIN":   "EXPLAIN (COMMAND) statement",
 		"HELP":      "HELP [(WITH) verb]",
-		"QUIT":      "QUIT",
+		"QUIT":      "QUIT [(STATUS) number]",
 	} {
 		v, err := FindVerb(name)
 		if err != nil {

@@ -271,6 +271,17 @@ var verbs = []*Verb{
 		Example: "LCD ..\nLCD",
 	},
 	{
+		Name: "BIND",
+		Slots: []Slot{
+			{Guides: []string{"DEVICE"}, Kind: LogicalName},
+			{Guides: []string{"TO DIRECTORY", "TO"}, Bare: true, Kind: Source},
+		},
+		Summary: "give a directory a device name",
+		Help: "Makes a device name stand for one directory, which must exist. It is a logical name: DEFINE lists it, and " +
+			"UNDEFINE drops it.",
+		Example: "BIND (DEVICE) SRC: (TO DIRECTORY) SITE1:/\nTYPE SRC:PROG1.PL1",
+	},
+	{
 		Name: "DEFINE",
 		Slots: []Slot{
 			{Guides: []string{"LOGICAL NAME"}, Kind: LogicalName, Optional: true},
@@ -451,6 +462,14 @@ var verbs = []*Verb{
 		Example: "QUOTE SITE1 FEAT\nQUOTE SITE1 SITE HELP",
 	},
 	{
+		Name:    "HISTORY",
+		Slots:   []Slot{{Guides: []string{"LINES"}, Kind: Number, Optional: true}},
+		Output:  true,
+		Summary: "print the lines that were typed",
+		Help:    "Prints the lines typed in this shell and before, numbered; with a number only that many of the last ones.",
+		Example: "HISTORY 5",
+	},
+	{
 		Name: "HELP", Aliases: []string{"?"},
 		Slots:   []Slot{{Guides: []string{"WITH"}, Kind: VerbName, Optional: true}},
 		Output:  true,
@@ -459,7 +478,8 @@ var verbs = []*Verb{
 	},
 	{
 		Name: "QUIT", Aliases: []string{"exit", "bye"},
+		Slots:   []Slot{{Guides: []string{"STATUS"}, Kind: Number, Optional: true}},
 		Summary: "leave",
-		Help:    "Ends the control connections and leaves the shell.",
+		Help:    "Ends the control connections and leaves the shell, with an exit status from 0 to 255, or else 0.",
 	},
 }

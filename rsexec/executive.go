@@ -16,9 +16,6 @@ import (
 	"rsexec/sites/profile"
 )
 
-// ErrQuit is returned by Run for QUIT.
-var ErrQuit = errors.New("quit")
-
 // Options says how an Executive works.
 type Options struct {
 	Sites    []sites.Config       // beside LOCAL
@@ -54,6 +51,10 @@ type Options struct {
 	// Edit has the person edit a file of this host, which may be one to be made,
 	// and returns when that is done. It is nil where no editor can run.
 	Edit func(ctx context.Context, file string) error
+
+	// History returns the lines that were typed, the oldest first. It is nil
+	// where nobody types lines.
+	History func() ([]string, error)
 }
 
 // Executive runs statements. It is used by one goroutine at a time.
@@ -77,13 +78,7 @@ type action func(x *Executive, ctx context.Context, st *grammar.Statement) error
 func actions() map[string]action {
 	return map[string]action{
 		"APPEND":    (*Executive).append,
-		"ECHO":      (*Executive).echo,
-		"FOREACH":   (*Executive).foreach,
-		"IF":        (*Executive).ifElse,
-		"ON":        (*Executive).on,
-		"PARALLEL":  (*Executive).parallel,
-		"SET":       (*Executive).set,
-		"TAKE":      (*Executive).take,
+		"BIND":      (*Executive).bind,
 		"COMPARE":   (*Executive).compare,
 		"CONNECT":   (*Executive).connect,
 		"COPY":      (*Executive).copy,
@@ -93,22 +88,30 @@ func actions() map[string]action {
 		"DELETE":    (*Executive).delete,
 		"DIGEST":    (*Executive).digest,
 		"DIRECTORY": (*Executive).directory,
+		"ECHO":      (*Executive).echo,
 		"EDIT":      (*Executive).edit,
 		"EXPLAIN":   (*Executive).explain,
 		"FIND":      (*Executive).find,
+		"FOREACH":   (*Executive).foreach,
 		"GET":       (*Executive).get,
 		"HELP":      (*Executive).help,
+		"HISTORY":   (*Executive).history,
+		"IF":        (*Executive).ifElse,
 		"LCD":       (*Executive).lcd,
 		"MOVE":      (*Executive).moveFiles,
-		"PUT":       (*Executive).put,
+		"ON":        (*Executive).on,
+		"PARALLEL":  (*Executive).parallel,
 		"PROTECT":   (*Executive).protect,
+		"PUT":       (*Executive).put,
 		"PWD":       (*Executive).pwd,
 		"QUIT":      (*Executive).quit,
 		"QUOTE":     (*Executive).quote,
 		"REMOVE":    (*Executive).remove,
 		"RENAME":    (*Executive).rename,
+		"SET":       (*Executive).set,
 		"SITE":      (*Executive).site,
 		"SITES":     (*Executive).sites,
+		"TAKE":      (*Executive).take,
 		"TOUCH":     (*Executive).touch,
 		"TRACE":     (*Executive).trace,
 		"TYPE":      (*Executive).typ,
@@ -199,9 +202,12 @@ const (
 func Status(err error) int {
 	var syntax *grammar.SyntaxError
 	var some *someFailed
+	var quit *Quit
 	switch {
-	case err == nil, errors.Is(err, ErrQuit):
+	case err == nil:
 		return 0
+	case errors.As(err, &quit):
+		return quit.Status
 	case errors.As(err, &syntax):
 		return StatusUsage
 	case errors.As(err, &some):

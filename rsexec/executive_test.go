@@ -39,7 +39,8 @@ func TestStatus(t *testing.T) {
 		want int
 	}{
 		{nil, 0},
-		{ErrQuit, 0},
+		{&Quit{}, 0},
+		{&Quit{Status: 7}, 7},
 		{syntax, StatusUsage},
 		{&sites.Error{Kind: sites.Usage}, StatusUsage},
 		{&sites.Error{Kind: sites.Permission}, StatusFailed},

@@ -2,7 +2,6 @@ package rsexec
 
 import (
 	"context"
-	"errors"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -33,7 +32,7 @@ func (x *Executive) atOnce(ctx context.Context, st *grammar.Statement, limit, n 
 	for i := range n {
 		branches[i] = x.branch()
 		group.Go(func() error {
-			if results[i] = work(branches[i], i); results[i] != nil && ctx.Err() == nil && !errors.Is(results[i], ErrQuit) {
+			if results[i] = work(branches[i], i); results[i] != nil && ctx.Err() == nil && !isQuit(results[i]) {
 				branches[i].Report(results[i])
 			}
 			return nil
@@ -49,7 +48,7 @@ func (x *Executive) atOnce(ctx context.Context, st *grammar.Statement, limit, n 
 			x.thread.failed = branches[i].thread.failed
 		}
 		switch {
-		case errors.Is(err, ErrQuit):
+		case isQuit(err):
 			return err
 		case err != nil:
 			failed.failed++

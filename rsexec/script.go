@@ -103,7 +103,7 @@ func (x *Executive) Run(ctx context.Context, st *grammar.Statement) error {
 	}
 	t.status = Status(err)
 	err = t.locate(err)
-	if err == nil || !t.policy.goOn || errors.Is(err, ErrQuit) || ctx.Err() != nil {
+	if err == nil || !t.policy.goOn || isQuit(err) || ctx.Err() != nil {
 		return err
 	}
 	x.Report(err)
@@ -177,10 +177,11 @@ func (x *Executive) RunScript(ctx context.Context, name string, script io.Reader
 		t.arguments = append(t.arguments, plainWord(a))
 	}
 	err := x.play(ctx, name, script)
-	if err == nil {
+	quit, ended := errors.AsType[*Quit](err)
+	switch {
+	case err == nil, ended && !quit.given:
 		return t.failed
-	}
-	if !errors.Is(err, ErrQuit) {
+	case !ended:
 		x.Report(err)
 	}
 	return Status(err)
@@ -237,7 +238,7 @@ func (e *located) Unwrap() error { return e.error }
 // its own or needs none.
 func (t *thread) locate(err error) error {
 	var syntax *grammar.SyntaxError
-	if _, has := err.(*located); has || err == nil || t.script == "" || errors.Is(err, ErrQuit) || errors.As(err, &syntax) {
+	if _, has := err.(*located); has || err == nil || t.script == "" || isQuit(err) || errors.As(err, &syntax) {
 		return err
 	}
 	return &located{err, t.script, t.at.Line}

@@ -2,7 +2,6 @@ package rsexec
 
 import (
 	"context"
-	"os"
 
 	"rsexec/grammar"
 	"rsexec/sites"
@@ -18,14 +17,22 @@ func (x *Executive) take(ctx context.Context, st *grammar.Statement) error {
 	if t.taken == maxTaken {
 		return &sites.Error{Op: st.Verb.Name, Kind: sites.Usage, Msg: "too many scripts take each other"}
 	}
-	f, err := os.Open(st.Operand(0).Value())
+	w, err := x.localWord(st.Operand(0))
 	if err != nil {
-		return &sites.Error{Op: st.Verb.Name, Kind: sites.NotFound, Err: err}
+		return named(st, err)
 	}
-	defer f.Close() // it was only read
+	file, err := x.resolver.Again(ctx, w.Pattern())
+	if err != nil {
+		return named(st, err)
+	}
+	script, err := file.Site.Open(ctx, file.Pathname.Path, 0)
+	if err != nil {
+		return named(st, err)
+	}
+	defer script.Close() // what is not read any more is of no interest
 	outer := *t
 	t.arguments, t.taken, t.script = st.List(1), t.taken+1, st.Operand(0).Value()
-	err = x.play(ctx, t.script, f)
+	err = x.play(ctx, t.script, script)
 	t.arguments, t.policy, t.taken, t.script, t.at = outer.arguments, outer.policy, outer.taken, outer.script, outer.at
 	return err
 }

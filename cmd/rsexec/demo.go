@@ -60,7 +60,8 @@ func (d *demoCommand) Run(ctx context.Context, c *cli, std streams, status *int)
 	}
 	if err == nil && d.Keep && isTerminal(std.in) {
 		fmt.Fprintf(std.out, "\nThe network stays until you QUIT.\n")
-		return interact(ctx, o, c.editor)
+		*status, err = interact(ctx, o, c.editor)
+		return err
 	}
 	if err == nil && d.Keep {
 		fmt.Fprintf(std.err, "rsexec: --keep needs a terminal; the network is taken down\n")

@@ -63,3 +63,17 @@ func interruptSelf() error {
 	}
 	return p.Signal(os.Interrupt)
 }
+
+func TestReadHistory(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "history", "DIRECTORY\nTYPE a\n")
+	if lines, err := readHistory(filepath.Join(dir, "history")); err != nil || fmt.Sprint(lines) != "[DIRECTORY TYPE a]" {
+		t.Errorf("%q, %v", lines, err)
+	}
+	if lines, err := readHistory(""); err != nil || lines != nil {
+		t.Errorf("%q, %v", lines, err)
+	}
+	if _, err := readHistory(filepath.Join(dir, "none")); err == nil {
+		t.Error("no error for a file that is not there")
+	}
+}

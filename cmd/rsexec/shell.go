@@ -41,28 +41,31 @@ func (s *shellCommand) Run(ctx context.Context, c *cli, std streams, status *int
 	if err != nil {
 		return err
 	}
-	return interact(ctx, o, c.editor)
+	*status, err = interact(ctx, o, c.editor)
+	return err
 }
 
 // welcome is what a person sees first.
 const welcome = "RSEXEC. HELP lists the verbs, TAB completes, QUIT leaves.\n"
 
-// interact is the dialogue at the keyboard. Ctrl-C ends a statement there, not
-// the shell, so that only SIGTERM of the signals that ctx ends with counts.
-func interact(ctx context.Context, o rsexec.Options, edit *editor) (err error) {
+// interact is the dialogue at the keyboard, and returns the status of QUIT. Ctrl-C
+// ends a statement there, not the shell, so that only SIGTERM of the signals that
+// ctx ends with counts.
+func interact(ctx context.Context, o rsexec.Options, edit *editor) (status int, err error) {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
 	defer stop()
 	history, err := historyFile()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "rsexec: history is not kept: %v\n", err)
 	}
+	o.History = func() ([]string, error) { return readHistory(history) }
 	line, err := readline.NewEx(&readline.Config{
 		Prompt: "@ ", HistoryFile: history, HistorySearchFold: true, AutoComplete: completer{},
 		InterruptPrompt: "^C", EOFPrompt: "QUIT",
 		FuncFilterInputRune: func(r rune) (rune, bool) { return r, r != readline.CharCtrlZ },
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() {
 		if closed := line.Close(); err == nil {
@@ -75,7 +78,7 @@ func interact(ctx context.Context, o rsexec.Options, edit *editor) (err error) {
 	}
 	x, err := rsexec.New(o)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	fmt.Fprint(o.Err, welcome)
 	if len(o.Sites) == 0 {
@@ -85,14 +88,15 @@ func interact(ctx context.Context, o rsexec.Options, edit *editor) (err error) {
 	watching, stopWatching := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { x.Watch(watching) })
-	loop(ctx, x, line, edit)
+	status = loop(ctx, x, line, edit)
 	stopWatching()
 	watch.Wait()
-	return x.Close()
+	return status, x.Close()
 }
 
-// loop reads statements and performs them until QUIT or the end of the input.
-func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, edit *editor) {
+// loop reads statements and performs them until QUIT, whose status it returns, or
+// the end of the input.
+func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, edit *editor) (status int) {
 	for text := ""; ctx.Err() == nil; {
 		more, err := line.Readline()
 		switch {
@@ -101,7 +105,7 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, edi
 			line.SetPrompt(x.Prompt())
 			continue
 		case err != nil: // the end of the input, or of the terminal
-			return
+			return 0
 		}
 		text += more + "\n"
 		statements, err := grammar.Parse("", text)
@@ -113,8 +117,8 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, edi
 		text = ""
 		for _, st := range statements {
 			if failed := runOne(ctx, x, st, edit); failed != nil {
-				if errors.Is(failed, rsexec.ErrQuit) {
-					return
+				if quit, ok := errors.AsType[*rsexec.Quit](failed); ok {
+					return quit.Status
 				}
 				err = failed
 				break
@@ -125,6 +129,7 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, edi
 		}
 		line.SetPrompt(x.Prompt())
 	}
+	return 0
 }
 
 // runOne performs a statement, which Ctrl-C stops; a second Ctrl-C ends the
@@ -202,6 +207,18 @@ func historyFile() (string, error) {
 		return "", err
 	}
 	return file, f.Close()
+}
+
+// readHistory returns the lines of the file that historyFile named; "" is none.
+func readHistory(file string) ([]string, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &sites.Error{Op: "read the history", Kind: sites.Other, Err: err}
+	}
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' }), nil
 }
 
 // completer completes what the verb table knows. It implements
