@@ -46,12 +46,12 @@ func (c *completionCommand) Run(command *kong.Context, std streams) error {
 
 // completion is what a script has to know of the command line.
 type completion struct {
-	Name     string
 	Flags    []completedFlag // of every subcommand
 	Commands []completedCommand
 	Verbs    []*grammar.Verb
 }
 
+// completedCommand is a subcommand.
 type completedCommand struct {
 	Name, Help string
 	Known      []string // its name, and "" for the one that is meant where none is named
@@ -59,6 +59,7 @@ type completedCommand struct {
 	Operands   []completedValue
 }
 
+// completedFlag is a flag, of one subcommand or of all.
 type completedFlag struct {
 	Spellings []string
 	Long      string
@@ -69,6 +70,7 @@ type completedFlag struct {
 	Value     completedValue
 }
 
+// completedValue is what a flag or an operand takes.
 type completedValue struct {
 	Name     string
 	Kind     string   // words, files, folders, statement or anything; "" if there is no value
@@ -79,7 +81,7 @@ type completedValue struct {
 }
 
 func newCompletion(app *kong.Application) completion {
-	c := completion{Name: app.Name, Flags: completedFlags(app.Flags, "*"), Verbs: grammar.Verbs()}
+	c := completion{Flags: completedFlags(app.Flags, "*"), Verbs: grammar.Verbs()}
 	for _, n := range commands(app) {
 		command := completedCommand{Name: n.Name, Help: n.Help, Known: []string{n.Name}}
 		if n == app.DefaultCmd {
@@ -114,6 +116,7 @@ func completedFlags(flags []*kong.Flag, names ...string) []completedFlag {
 	return list
 }
 
+// newCompletedValue tells what a value is by what stands for it in a usage line.
 func newCompletedValue(v *kong.Value) completedValue {
 	c := completedValue{Name: placeholder(v), Kind: "anything", Optional: !v.Required, Many: v.IsCumulative()}
 	switch {
