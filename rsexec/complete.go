@@ -61,7 +61,7 @@ func (x *Executive) Complete(line string, cursor int) (c grammar.Completion, way
 		if !begins(text) {
 			return
 		}
-		if tail, ok := c.Tail(text[len(c.Value):], done); ok {
+		if tail, ok := c.Tail(text[len(c.Value):], done); ok && tail != "" {
 			ways = append(ways, Completion{Tail: tail, Text: text, Help: help, Done: done})
 		}
 	}

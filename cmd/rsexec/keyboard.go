@@ -169,7 +169,11 @@ func (k *keyboard) answer(line string) {
 	}
 	for _, kind := range c.Expect {
 		if kind < grammar.GuideWords && kind != grammar.VerbName && kind != grammar.Command && kind != grammar.ActionName {
-			fmt.Fprintf(k.out, "  a %s\n", kind)
+			form := ""
+			if kind.IsPathname() {
+				form = ": SITE:/path, or a name that is looked up"
+			}
+			fmt.Fprintf(k.out, "  a %s%s\n", kind, form)
 		}
 	}
 	if len(ways) > 0 {

@@ -59,8 +59,9 @@ func interact(ctx context.Context, o rsexec.Options, edit *editor) (status int, 
 		fmt.Fprintf(os.Stderr, "rsexec: history is not kept: %v\n", err)
 	}
 	o.History = func() ([]string, error) { return readHistory(history) }
+	keys := &keyboard{}
 	line, err := readline.NewEx(&readline.Config{
-		Prompt: "@ ", HistoryFile: history, HistorySearchFold: true, AutoComplete: completer{},
+		Prompt: "@ ", HistoryFile: history, HistorySearchFold: true, DisableAutoSaveHistory: true, AutoComplete: keys,
 		InterruptPrompt: "^C", EOFPrompt: "QUIT",
 		FuncFilterInputRune: func(r rune) (rune, bool) { return r, r != readline.CharCtrlZ },
 	})
@@ -80,6 +81,7 @@ func interact(ctx context.Context, o rsexec.Options, edit *editor) (status int, 
 	if err != nil {
 		return 0, err
 	}
+	keys.x, keys.out, keys.width = x, line.Stdout(), line.Config.FuncGetWidth
 	fmt.Fprint(o.Err, welcome)
 	if len(o.Sites) == 0 {
 		fmt.Fprint(o.Err, "There are no sites yet. SITE ADD name ftp://user:password@host adds one, rsexec import takes them from\n"+
@@ -88,30 +90,44 @@ func interact(ctx context.Context, o rsexec.Options, edit *editor) (status int, 
 	watching, stopWatching := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { x.Watch(watching) })
-	status = loop(ctx, x, line, edit)
+	status = loop(ctx, x, line, keys, edit)
 	stopWatching()
 	watch.Wait()
 	return status, x.Close()
 }
 
+// more is the prompt for a further line of a statement.
+const more = "@@ "
+
 // loop reads statements and performs them until QUIT, whose status it returns, or
 // the end of the input.
-func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, edit *editor) (status int) {
-	for text := ""; ctx.Err() == nil; {
-		more, err := line.Readline()
+func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, keys *keyboard, edit *editor) (status int) {
+	text, given := "", "" // the lines of a statement so far, and what the next one begins with
+	for ctx.Err() == nil {
+		if text == "" {
+			line.SetPrompt(keys.prompt(x.Prompt()))
+		} else {
+			line.SetPrompt(more)
+		}
+		typed, err := line.ReadlineWithDefault(given)
+		given = ""
 		switch {
 		case errors.Is(err, readline.ErrInterrupt):
 			text = ""
-			line.SetPrompt(x.Prompt())
 			continue
 		case err != nil: // the end of the input, or of the terminal
 			return 0
 		}
-		text += more + "\n"
+		if before, ok := asked(typed); ok {
+			keys.answer(before)
+			given = before
+			continue
+		}
+		remember(line, x, typed)
+		text += typed + "\n"
 		statements, err := grammar.Parse("", text)
 		var syntax *grammar.SyntaxError
 		if errors.As(err, &syntax) && syntax.Incomplete {
-			line.SetPrompt("@@ ")
 			continue
 		}
 		text = ""
@@ -127,9 +143,18 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, edi
 		if err != nil {
 			x.Report(err)
 		}
-		line.SetPrompt(x.Prompt())
 	}
 	return 0
+}
+
+// remember puts a line into the history, unless there is a password in it.
+func remember(line *readline.Instance, x *rsexec.Executive, typed string) {
+	if strings.TrimSpace(typed) == "" || secret.MatchString(typed) {
+		return
+	}
+	if err := line.SaveHistory(typed); err != nil {
+		x.Report(&sites.Error{Op: "keep the history", Kind: sites.Other, Err: err})
+	}
 }
 
 // runOne performs a statement, which Ctrl-C stops; a second Ctrl-C ends the
@@ -219,27 +244,4 @@ func readHistory(file string) ([]string, error) {
 		return nil, &sites.Error{Op: "read the history", Kind: sites.Other, Err: err}
 	}
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' }), nil
-}
-
-// completer completes what the verb table knows. It implements
-// readline.AutoCompleter.
-type completer struct{}
-
-// Do returns the ways to go on at pos, and how much of the word is there.
-func (completer) Do(line []rune, pos int) (tails [][]rune, length int) {
-	typed := string(line[:pos])
-	c := grammar.Complete(typed, len(typed))
-	have := []rune(c.Raw)
-	for _, candidate := range c.Candidates {
-		text := []rune(candidate.Text)
-		if len(text) < len(have) {
-			continue
-		}
-		tail := text[len(have):]
-		if candidate.Text[len(candidate.Text)-1] != '=' {
-			tail = append(tail, ' ')
-		}
-		tails = append(tails, tail)
-	}
-	return tails, len(have)
 }
