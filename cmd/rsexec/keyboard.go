@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -160,11 +161,12 @@ func asked(line string) (before string, ok bool) {
 func (k *keyboard) answer(line string) {
 	c, ways := k.x.Complete(line, len(line))
 	if len(c.Expect) == 0 {
-		text := "  nothing more can stand here\n"
-		if _, err := grammar.Parse("", line); err != nil {
-			text = fmt.Sprintf("  %v\n", err)
+		text := "nothing more can stand here"
+		_, err := grammar.Parse("", line)
+		if syntax, ok := errors.AsType[*grammar.SyntaxError](err); ok {
+			text = syntax.Msg
 		}
-		fmt.Fprint(k.out, text)
+		fmt.Fprintf(k.out, "  %s\n", text)
 		return
 	}
 	for _, kind := range c.Expect {
