@@ -137,6 +137,9 @@ func Complete(line string, cursor int) Completion {
 func (c *Completion) continueFrom(p place, last token) {
 	e := p.assembly.expect()
 	switch {
+	case p.redirected:
+		c.add(Destination)
+		return
 	case strings.HasPrefix(c.Raw, "("):
 		c.Value = "(" + guideName(strings.Trim(c.Raw, "()"))
 		c.addGuides(p, e)
@@ -292,6 +295,7 @@ type place struct {
 	assembly     *assembly // nil before the verb
 	afterComma   bool
 	optionsEnded bool
+	redirected   bool // the word says where the output goes
 }
 
 // follow puts tokens together as far as they go. It is not ok if they cannot
@@ -303,6 +307,9 @@ func follow(tokens []token) (p place, ok bool) {
 		switch {
 		case t.kind == endOfOptionsToken && p.assembly != nil:
 			p.optionsEnded = true
+		case t.kind == redirectToken && p.assembly != nil:
+			i++ // over the word
+			p.redirected = i == len(tokens)
 		case t.kind == optionToken && p.assembly != nil:
 			f = p.assembly.addOption(t.word)
 		case t.kind == guideToken && p.assembly != nil:

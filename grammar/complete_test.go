@@ -53,7 +53,8 @@ func TestComplete(t *testing.T) {
 		{"foreach f IN |", "FOREACH source pathname,option: --parallel="},
 		{"copy $a |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
 		{"copy $a/x|", "COPY ${a}/x source pathname:"},
-		{"ls > |", ":"},
+		{"ls > |", "DIRECTORY destination pathname:"},
+		{"ls > x |", "DIRECTORY guide words,source pathname,option: (OF FILES) --images"},
 
 		// A bare TO.
 		{"copy a TO |", "COPY destination pathname,option:" + options},

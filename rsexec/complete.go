@@ -85,8 +85,11 @@ func (x *Executive) Complete(line string, cursor int) (c grammar.Completion, way
 			add(name, "a variable", true)
 		}
 	}
-	if paths {
-		ways = append(ways, x.completePath(&c)...)
+	switch {
+	case paths:
+		ways = append(ways, x.completePath(&c, "")...)
+	case c.Expects(grammar.LocalPathname):
+		ways = append(ways, x.completePath(&c, sites.LocalName+":")...)
 	}
 	return c, ways
 }
@@ -111,14 +114,17 @@ func (l *lookups) close() {
 }
 
 // completePath finds the files and directories whose names begin with the
-// unfinished word.
-func (x *Executive) completePath(c *grammar.Completion) []Completion {
+// unfinished word, which stands behind at unless it says that itself.
+func (x *Executive) completePath(c *grammar.Completion, at string) []Completion {
 	typed := ""
 	if c.Raw != "" {
 		typed = c.Word.Pattern()
 	}
 	if resolver.IsPattern(typed) || c.Word.HasVariable() || strings.ContainsAny(c.Value, "<[") {
 		return nil
+	}
+	if !strings.HasPrefix(strings.ToUpper(typed), at) {
+		typed = at + typed
 	}
 	element := c.Value[strings.LastIndexAny(c.Value, "/:")+1:]
 
