@@ -49,7 +49,10 @@ func startTerminal(t *testing.T, columns uint16, home string, args ...string) *t
 		t.Fatal(err)
 	}
 	command := exec.Command(path, args...)
-	command.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home, "XDG_CONFIG_HOME="+home, "TERM=xterm", "NO_COLOR=1")
+	command.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home, "XDG_CONFIG_HOME="+home)
+	if os.Getenv("TERM") != "dumb" {
+		command.Env = append(command.Env, "TERM=xterm")
+	}
 	command.Dir = home
 	file, err := pty.StartWithSize(command, &pty.Winsize{Rows: 24, Cols: columns})
 	if err != nil {
@@ -171,25 +174,11 @@ func servedSite(t *testing.T, name string, files ...string) string {
 		}
 		write(t, dir, f, "this is "+filepath.Base(f)+"\n")
 	}
-	password := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	path, err := exec.LookPath("rsexec")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, stop, err := startServing(exec.Command(path, "serve", "--listen", "127.0.0.1:0", "--root", dir, "--user", "u",
-		"--password-file", password, "--allow-peer", "127.0.0.0/8"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return "--site=" + name + "=ftp://u:secret@" + address
+	return "--site=" + name + "=" + serveProcess(t, path, dir)
 }
 
 // TestRecognition types with TAB and asks with a question mark.
@@ -410,5 +399,27 @@ func TestNarrowTerminal(t *testing.T) {
 	term.send("QUIT" + enter)
 	if status := term.leave(); status != 0 {
 		t.Errorf("exit status %d", status)
+	}
+}
+
+// TestColours shows directories and errors in colour, unless nobody wants it.
+func TestColours(t *testing.T) {
+	site := servedSite(t, "SITE1", "dir/x")
+	for _, test := range []struct{ variable, value, directory string }{
+		{"NO_COLOR", "", "\x1b[34mdir/\x1b[0m"},
+		{"NO_COLOR", "1", "  dir/"},
+		{"TERM", "dumb", "  dir/"},
+	} {
+		t.Run(test.variable+"="+test.value, func(t *testing.T) {
+			t.Setenv(test.variable, test.value)
+			term := startTerminal(t, 80, t.TempDir(), site, "-c", "DIRECTORY", "-c", "TYPE none")
+			if status := term.leave(); status != 5 {
+				t.Errorf("exit status %d", status)
+			}
+			shown := term.shown.String()
+			if !strings.Contains(shown, test.directory) || strings.Contains(shown, "\x1b[31mrsexec:") != (test.value == "") {
+				t.Errorf("%q", shown)
+			}
+		})
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -90,23 +92,57 @@ func lastBytes(t *testing.T, name string, n int64) string {
 	return string(b)
 }
 
-// serveProcess starts "rsexec serve" on a folder and returns the site's URL.
-func serveProcess(t *testing.T, rsexec, root string) string {
-	t.Helper()
-	password := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
-		t.Fatal(err)
+// longScript is a script of so many statements, made as it is read.
+type longScript struct {
+	n, left int
+	text    []byte
+}
+
+func (s *longScript) Read(b []byte) (int, error) {
+	if len(s.text) == 0 {
+		if s.left <= 0 {
+			return 0, io.EOF
+		}
+		s.text = fmt.Appendf(nil, "SET x value%d\nECHO line $x of %d\nIF $x = value%d ; SET y $x ; END\n", s.left, s.n, s.left)
+		s.left -= 4
 	}
-	command := exec.Command(rsexec, "serve", "--listen", "127.0.0.1:0", "--root", root, "--user", "u",
-		"--password-file", password, "--allow-peer", "127.0.0.0/8")
-	address, stop, err := startServing(command)
+	n := copy(b, s.text)
+	s.text = s.text[n:]
+	return n, nil
+}
+
+// TestLongScript holds that a script needs no more memory the longer it is.
+func TestLongScript(t *testing.T) {
+	rsexec, err := exec.LookPath("rsexec")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Error(err)
+	resident := func(n int) int64 {
+		command := exec.Command(rsexec, "run", "-")
+		command.Stdin = &longScript{n: n, left: n}
+		var lines lineCount
+		command.Stdout, command.Stderr = &lines, os.Stderr
+		began := time.Now()
+		if err := command.Run(); err != nil {
+			t.Fatal(err)
 		}
-	})
-	return "ftp://u:secret@" + address
+		usage := command.ProcessState.SysUsage().(*syscall.Rusage)
+		t.Logf("%d statements: %d KiB resident at most, %.1f µs a statement", n, usage.Maxrss, float64(time.Since(began).Microseconds())/float64(n))
+		if int(lines) != n/4 {
+			t.Errorf("%d statements printed %d lines", n, lines)
+		}
+		return usage.Maxrss
+	}
+	few, many := resident(20_000), resident(200_000)
+	if many > few+16<<10 {
+		t.Errorf("ten times as many statements need %d KiB more", many-few)
+	}
+}
+
+// lineCount counts the lines that are written to it.
+type lineCount int
+
+func (n *lineCount) Write(b []byte) (int, error) {
+	*n += lineCount(bytes.Count(b, []byte("\n")))
+	return len(b), nil
 }

@@ -108,6 +108,27 @@ func startServing(command *exec.Cmd) (address string, stop func() error, err err
 	return address, stop, nil
 }
 
+// serveProcess starts "rsexec serve" on a folder and returns the site's URL.
+func serveProcess(t *testing.T, rsexec, root string) string {
+	t.Helper()
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(rsexec, "serve", "--listen", "127.0.0.1:0", "--root", root, "--user", "u",
+		"--password-file", password, "--allow-peer", "127.0.0.0/8")
+	address, stop, err := startServing(command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return "ftp://u:secret@" + address
+}
+
 // logged finds the text of a command in a record of the server's log.
 var logged = regexp.MustCompile(`msg=command.* text=("(?:[^"\\]|\\.)*"|\S+)`)
 

@@ -27,7 +27,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 	var ours, theirs time.Duration
 	for b.Loop() {
-		ours += time1(program, "-c", "HELP")
+		ours += time1(program, "-c", "ECHO hi")
 		if lftp != "" {
 			theirs += time1(lftp, "-c", "echo hi")
 		}
