@@ -159,6 +159,15 @@ func (a *assembly) addOption(w Word) *fault {
 	return nil
 }
 
+// preset adds the switches that the verb's alias stands for.
+func (a *assembly) preset(switches []string) {
+	for _, name := range switches {
+		if _, given := a.st.Option(name); !given {
+			a.st.Options = append(a.st.Options, Setting{Option: a.st.Verb.option(name), Pos: a.st.Pos})
+		}
+	}
+}
+
 func (a *assembly) unknownOption(w Word, name string) *fault {
 	v := a.st.Verb
 	var names []string
@@ -237,8 +246,12 @@ func withCommas(list []Word) []Word {
 			continue
 		}
 		last := &words[len(words)-1]
-		b := partBuilder{parts: slices.Clone(last.Parts)}
-		b.add([]byte(","), false)
+		var b partBuilder
+		for _, p := range last.Parts {
+			b.addPart(p)
+		}
+		nothing := w.Value() == "" // behind it, so that the comma would end the word
+		b.add([]byte(","), nothing)
 		if w.Pos.Offset == last.Pos.Offset+len(last.Raw)+1 {
 			for _, p := range w.Parts {
 				b.addPart(p)

@@ -47,6 +47,10 @@ var statementTests = []struct{ text, want string }{
 	{"find *:/pub/**/*.iso", "FIND (FILES) *:/pub/**/*.iso"},
 	{"FIND (FILES) a? [ab] --type=dir", "FIND (FILES) a?, [ab] --type=dir"},
 	{"fi a", "FIND (FILES) a"},
+	{"mirror SITE1:/a SITE2:/b", "COPY (FILE) SITE1:/a (TO FILE) SITE2:/b --recursive"},
+	{"mirror a b --recursive", "COPY (FILE) a (TO FILE) b --recursive"},
+	{"ndir", "DIRECTORY"},
+	{"srvlist", "SITES"},
 	{"GET a b, c", "GET (FILE) a, b, c"},
 	{"recv a TO ~/b", "GET (FILE) a (TO FILE) ~/b"},
 	{"mput *.txt", "PUT (FILE) *.txt"},
@@ -137,11 +141,14 @@ var statementTests = []struct{ text, want string }{
 	{`SET "x" y`, `5: expected the name of a variable (letters, digits and _), not "x"`},
 	{"SET a-b y", "5: expected the name of a variable (letters, digits and _), not a-b"},
 
+	{`ECHO $''x a$""{x} $""`, `ECHO (WORDS) "\$"x a"\$"{x} "\$"`},
+
 	// Free text keeps its commas.
 	{"ECHO a, b,c , d", "ECHO (WORDS) a, b,c, d"},
 	{`ECHO "a,b" 'c',$x`, `ECHO (WORDS) "a,b" "c",${x}`},
 	{"SET x a,b", "SET (VARIABLE) x (TO) a,b"},
 	{"SET x a, b", "10: expected a word after (TO), not a list"},
+	{`ECHO a,"" b,"",c d, ""`, `ECHO (WORDS) a"," b",",c d"," ""`},
 	{"ECHO a,", "8: expected a pathname after the comma"},
 
 	// Redirections.

@@ -3,6 +3,7 @@ package grammar
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -149,6 +150,7 @@ func build(tokens []token, verb Word, items []*syntaxItem, end Position) (*State
 			return nil, f
 		}
 	}
+	a.preset(v.Presets[strings.ToLower(verb.Value())])
 	return a.finish(end)
 }
 

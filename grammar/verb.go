@@ -10,9 +10,10 @@ import (
 // A Verb is one entry of the verb table: all that is known about a command
 // before it is run.
 type Verb struct {
-	Name    string   // in capitals
-	Aliases []string // familiar spellings, in small letters; never abbreviated
-	Slots   []Slot   // the operands, in order
+	Name    string              // in capitals
+	Aliases []string            // familiar spellings, in small letters; never abbreviated
+	Presets map[string][]string // the switches that an alias stands for
+	Slots   []Slot              // the operands, in order
 	Options []Option
 	Output  bool   // it prints results that can be redirected
 	Changes bool   // it changes files or sites
@@ -267,6 +268,18 @@ func (o *Option) values() []string {
 		list[i] = c.Value
 	}
 	return list
+}
+
+// Also returns the aliases in a line, with the switches that they stand for: "cp,
+// mirror (with --recursive)".
+func (v *Verb) Also() string {
+	list := slices.Clone(v.Aliases)
+	for i, alias := range list {
+		if switches := v.Presets[alias]; len(switches) > 0 {
+			list[i] += " (with --" + strings.Join(switches, " --") + ")"
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // option returns the verb's option of that name, or nil.

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,6 +32,16 @@ func TestTable(t *testing.T) {
 		}
 		if !strings.HasSuffix(v.Help, ".") || strings.Contains(v.Help, "\n") {
 			t.Errorf("%s: help %q is not one paragraph", v.Name, v.Help)
+		}
+		for alias, switches := range v.Presets {
+			if !slices.Contains(v.Aliases, alias) {
+				t.Errorf("%s: preset of %s, which is no alias", v.Name, alias)
+			}
+			for _, name := range switches {
+				if o := v.option(name); o == nil || !o.IsSwitch() {
+					t.Errorf("%s: alias %s stands for --%s, which is no switch", v.Name, alias, name)
+				}
+			}
 		}
 		many := 0
 		for i := range v.Slots {

@@ -44,7 +44,7 @@ var verbs = []*Verb{
 			"also after a failure in the middle.",
 	},
 	{
-		Name: "COPY", Aliases: []string{"cp"},
+		Name: "COPY", Aliases: []string{"cp", "mirror"}, Presets: map[string][]string{"mirror": {"recursive"}},
 		Slots: []Slot{
 			{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true},
 			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination, Listed: true},
@@ -169,7 +169,7 @@ var verbs = []*Verb{
 		Help:    "Writes the contents of files to the terminal, or to standard output in a script.",
 	},
 	{
-		Name: "DIRECTORY", Aliases: []string{"ls", "dir"},
+		Name: "DIRECTORY", Aliases: []string{"ls", "dir", "ndir"},
 		Slots: []Slot{{Guides: []string{"OF FILES"}, Kind: Source, Many: true, Optional: true}},
 		Options: []Option{
 			{Name: "images", Help: "one line for the images of a file, with all their sites"},
@@ -341,7 +341,7 @@ var verbs = []*Verb{
 			"its URL without the password; SITE TEST name asks it for an answer.",
 	},
 	{
-		Name:    "SITES",
+		Name: "SITES", Aliases: []string{"srvlist"},
 		Output:  true,
 		Summary: "list the sites",
 		Help:    "Lists the sites that are known, whether each is up, and what it can do.",

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -130,6 +131,9 @@ type partBuilder struct {
 // An empty text counts only at the beginning of the word.
 func (b *partBuilder) add(text []byte, quoted bool) {
 	if len(text) == 0 && (b.started || len(b.parts) > 0) {
+		if quoted {
+			b.divide()
+		}
 		return
 	}
 	if b.started && b.quoted != quoted {
@@ -138,6 +142,17 @@ func (b *partBuilder) add(text []byte, quoted bool) {
 	}
 	b.text = append(b.text, text...)
 	b.quoted, b.started = quoted, true
+}
+
+// divide keeps a dollar sign from beginning a variable with what comes behind the
+// empty quotes after it.
+func (b *partBuilder) divide() {
+	before, dollar := bytes.CutSuffix(b.text, []byte("$"))
+	if !b.started || b.quoted || !dollar {
+		return
+	}
+	b.text, b.started = before, len(before) > 0
+	b.add([]byte("$"), true)
 }
 
 // addVariable adds a variable.

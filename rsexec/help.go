@@ -30,8 +30,8 @@ func (x *Executive) help(ctx context.Context, st *grammar.Statement) error {
 func verbHelp(v *grammar.Verb) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n%s\n", v.Usage(), fold(v.Help, 78))
-	if len(v.Aliases) > 0 {
-		fmt.Fprintf(&b, "\nAlso: %s\n", strings.Join(v.Aliases, ", "))
+	if also := v.Also(); also != "" {
+		fmt.Fprintf(&b, "\nAlso: %s\n", also)
 	}
 	for i := range v.Slots {
 		for _, a := range v.Slots[i].Actions {

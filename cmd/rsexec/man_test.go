@@ -64,8 +64,8 @@ func TestManPage(t *testing.T) {
 	}
 	for _, v := range grammar.Verbs() {
 		has(v.Name+" "+v.Usage()+" "+v.Help, v.Example)
-		if len(v.Aliases) > 0 {
-			has("Also: " + strings.Join(v.Aliases, ", ") + ".")
+		if also := v.Also(); also != "" {
+			has("Also: " + also + ".")
 		}
 		for _, s := range v.Slots {
 			for _, a := range s.Actions {
