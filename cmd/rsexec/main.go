@@ -108,15 +108,7 @@ func newParser(c *cli, std streams, exit func(code int)) *kong.Kong {
 		kong.UsageOnError(), kong.Exit(exit))
 }
 
-// executive returns the executive that the flags ask for.
-func (c *cli) executive(std streams) (*rsexec.Executive, error) {
-	o, err := c.options(std)
-	if err != nil {
-		return nil, err
-	}
-	return rsexec.New(o)
-}
-
+// options returns what the flags ask for of the executive.
 func (c *cli) options(std streams) (rsexec.Options, error) {
 	o := rsexec.Options{Out: std.out, Err: std.err, JSON: c.JSON, Trace: c.Trace, Yes: c.Yes}
 	if err := c.load(&o, std); err != nil {
@@ -233,33 +225,24 @@ func (r *runCommand) Run(ctx context.Context, c *cli, std streams, status *int) 
 		defer f.Close() // it was only read
 		script, name = f, r.File
 	}
+	return perform(ctx, c, std, status, name, script, r.Argument...)
+}
+
+// perform runs a script and sets the status.
+func perform(ctx context.Context, c *cli, std streams, status *int, name string, script io.Reader, arguments ...string) error {
 	o, err := c.options(std)
 	if err != nil {
 		return err
 	}
-	o.DryRun = r.DryRun
+	o.DryRun = c.Run.DryRun
 	x, err := rsexec.New(o)
 	if err != nil {
 		return err
 	}
-	if r.Check {
+	if c.Run.Check {
 		*status = x.Check(name, script)
 	} else {
-		*status = x.RunScript(ctx, name, script, r.Argument...)
-	}
-	return x.Close()
-}
-
-// perform runs a script and sets the status.
-func perform(ctx context.Context, c *cli, std streams, status *int, name string, scripts ...io.Reader) error {
-	x, err := c.executive(std)
-	if err != nil {
-		return err
-	}
-	for _, script := range scripts {
-		if *status = x.RunScript(ctx, name, script); *status != 0 {
-			break
-		}
+		*status = x.RunScript(ctx, name, script, arguments...)
 	}
 	return x.Close()
 }

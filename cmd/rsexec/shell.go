@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -28,11 +27,7 @@ type shellCommand struct {
 // Run is called by kong.
 func (s *shellCommand) Run(ctx context.Context, c *cli, std streams, status *int) error {
 	if len(s.Command) > 0 {
-		scripts := make([]io.Reader, len(s.Command))
-		for i, text := range s.Command {
-			scripts[i] = strings.NewReader(text)
-		}
-		return perform(ctx, c, std, status, "", scripts...)
+		return perform(ctx, c, std, status, "", strings.NewReader(strings.Join(s.Command, "\n")))
 	}
 	if !isTerminal(std.in) {
 		return perform(ctx, c, std, status, "-", std.in)
