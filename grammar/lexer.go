@@ -452,22 +452,30 @@ func (s *scanner) quoted(b *partBuilder) (fault string, open bool) {
 	b.add(nil, true)
 	s.i++
 	from := s.i
+	empty := true
+	add := func(text []byte) {
+		empty = empty && len(text) == 0
+		b.add(text, true)
+	}
 	for s.i < len(s.text) && s.lineEndAt(s.i) == 0 {
 		switch c := s.text[s.i]; {
 		case c == 0:
 			return faultNUL, false
 		case c == quote:
-			b.add(s.text[from:s.i], true)
+			add(s.text[from:s.i])
+			if empty {
+				b.divide()
+			}
 			s.i++
 			return "", false
 		case c == '$' && quote == '"':
-			b.add(s.text[from:s.i], true)
+			add(s.text[from:s.i])
 			if fault, _ := s.variable(b, true); fault != "" {
 				return fault, false
 			}
-			from = s.i
+			from, empty = s.i, false
 		case c == '\\' && quote == '"':
-			b.add(s.text[from:s.i], true)
+			add(s.text[from:s.i])
 			if s.i+1 == len(s.text) || s.lineEndAt(s.i+1) > 0 {
 				if !s.continueLine() {
 					return faultContinued, true
@@ -482,14 +490,14 @@ func (s *scanner) quoted(b *partBuilder) (fault string, open bool) {
 			case value == "\x00":
 				return faultNUL, false
 			}
-			b.add([]byte(value), true)
+			add([]byte(value))
 			s.i += n
 			from = s.i
 		default:
 			s.i++
 		}
 	}
-	b.add(s.text[from:s.i], true)
+	add(s.text[from:s.i])
 	return faultQuote, true
 }
 

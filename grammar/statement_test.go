@@ -141,7 +141,7 @@ var statementTests = []struct{ text, want string }{
 	{`SET "x" y`, `5: expected the name of a variable (letters, digits and _), not "x"`},
 	{"SET a-b y", "5: expected the name of a variable (letters, digits and _), not a-b"},
 
-	{`ECHO $''x a$""{x} $""`, `ECHO (WORDS) "\$"x a"\$"{x} "\$"`},
+	{`ECHO $''x a$""{x} $"" $"x" $\x`, `ECHO (WORDS) "\$"x a"\$"{x} "\$" $"x" $"x"`},
 
 	// Free text keeps its commas.
 	{"ECHO a, b,c , d", "ECHO (WORDS) a, b,c, d"},

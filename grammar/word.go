@@ -131,9 +131,6 @@ type partBuilder struct {
 // An empty text counts only at the beginning of the word.
 func (b *partBuilder) add(text []byte, quoted bool) {
 	if len(text) == 0 && (b.started || len(b.parts) > 0) {
-		if quoted {
-			b.divide()
-		}
 		return
 	}
 	if b.started && b.quoted != quoted {
@@ -145,7 +142,7 @@ func (b *partBuilder) add(text []byte, quoted bool) {
 }
 
 // divide keeps a dollar sign from beginning a variable with what comes behind the
-// empty quotes after it.
+// empty quotes that were just read.
 func (b *partBuilder) divide() {
 	before, dollar := bytes.CutSuffix(b.text, []byte("$"))
 	if !b.started || b.quoted || !dollar {
