@@ -50,7 +50,7 @@ func TestComplete(t *testing.T) {
 		{"if exists SITE1:|", "IF SITE1: source pathname:"},
 		{"if not exists |", "IF source pathname:"},
 		{"if a |", "IF word:"},
-		{"foreach f IN |", "FOREACH source pathname,option: --parallel="},
+		{"foreach f IN |", "FOREACH source pathname,option: --type= --older= --newer= --larger= --smaller= --parallel="},
 		{"copy $a |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
 		{"copy $a/x|", "COPY ${a}/x source pathname:"},
 		{"ls > |", "DIRECTORY destination pathname:"},

@@ -99,7 +99,7 @@ func TestUsage(t *testing.T) {
 		"GET":       "GET (FILE) source,... [(TO FILE) file] [--route=direct|relay|auto] [--choreography=NAME] [--recursive]",
 		"RENAME":    "RENAME (EXISTING FILE) source (TO BE) destination [--all]",
 		"DIRECTORY": "DIRECTORY [(OF FILES) source,...] [--images]",
-		"FIND":      "FIND (FILES) source,... [--type=file|dir|link]",
+		"FIND":      "FIND (FILES) source,... [--type=file|dir|link] [--older=AGE] [--newer=AGE] [--larger=SIZE] [--smaller=SIZE]",
 		"REMOVE":    "REMOVE (DIRECTORY) pathname [--recursive]",
 		"CONNECT":   "CONNECT (TO DIRECTORY) source",
 		"DEFINE":    "DEFINE [(LOGICAL NAME) name [(AS) source,...]]",

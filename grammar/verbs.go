@@ -23,6 +23,19 @@ var transferOptions = []Option{
 var copyOptions = append(slices.Clip(transferOptions),
 	Option{Name: "recursive", Help: "directories too, with all that is below them"})
 
+// filterOptions are the options of the verbs that look for files.
+var filterOptions = []Option{
+	{
+		Name:    "type",
+		Choices: []Choice{{"file", "files only"}, {"dir", "directories only"}, {"link", "links only"}},
+		Help:    "what is looked for",
+	},
+	{Name: "older", Value: "AGE", Help: "modified before that: 30d, 12h, 90m or 45s ago, or a time such as 2026-11-21 or 2026-11-21T08:00:00Z"},
+	{Name: "newer", Value: "AGE", Help: "modified after that"},
+	{Name: "larger", Value: "SIZE", Help: "files of more bytes than that; k, M, G or T behind the number count in steps of 1024"},
+	{Name: "smaller", Value: "SIZE", Help: "files of fewer bytes than that"},
+}
+
 // imageOptions are the options of the verbs that change the images of a file.
 var imageOptions = []Option{{Name: "all", Help: "every image of the file, without asking"}}
 
@@ -181,27 +194,24 @@ var verbs = []*Verb{
 			"the working directory, or the composite directory if there is none.",
 	},
 	{
-		Name:  "FIND",
-		Slots: []Slot{{Guides: []string{"FILES"}, Kind: Source, Many: true}},
-		Options: []Option{
-			{
-				Name:    "type",
-				Choices: []Choice{{"file", "files only"}, {"dir", "directories only"}, {"link", "links only"}},
-				Help:    "what is looked for",
-			},
-		},
+		Name:    "FIND",
+		Slots:   []Slot{{Guides: []string{"FILES"}, Kind: Source, Many: true}},
+		Options: filterOptions,
 		Output:  true,
 		Summary: "find files at one, several or all sites",
 		Help: "Prints the complete pathname of all that the patterns match, at every site that they may mean. " +
 			"* and ? match within a name, [...] one of the characters, ** any directories, {a,b} either text; " +
-			"*: before a path is every site. A directory stands for all that is below it.",
+			"*: before a path is every site. A directory stands for all that is below it. " +
+			"The options leave some of it, or nothing, which is no error. What a site tells no time of is neither older nor newer, " +
+			"what it tells no size of neither larger nor smaller; a time without a zone is taken as UTC.",
 	},
 	{
 		Name: "COUNT", Aliases: []string{"du"},
 		Slots:   []Slot{{Guides: []string{"FILES"}, Kind: Source, Many: true, Optional: true}},
+		Options: filterOptions,
 		Output:  true,
 		Summary: "count files, directories and bytes",
-		Help: "Counts what FIND prints for the same name or pattern: a directory stands for all below it, and a/** is " +
+		Help: "Counts what FIND prints for the same name or pattern and options: a directory stands for all below it, and a/** is " +
 			"all below a. Each operand has a line, and several have a total. Links are not counted, and not followed. What " +
 			"a site names without a type is counted as a file, and files without a known size are told apart. Without " +
 			"a pathname it counts the working directory, or the composite directory if there is none.",
@@ -391,11 +401,14 @@ var verbs = []*Verb{
 			{Guides: []string{"VARIABLE"}, Kind: VariableName},
 			{Guides: []string{"IN"}, Bare: true, Kind: Source, Many: true},
 		},
-		Options: []Option{{Name: "parallel", Value: "N", Help: "so many at the same time"}},
+		Options: append(slices.Clip(filterOptions), Option{Name: "parallel", Value: "N", Help: "so many at the same time"}),
 		Block:   OpensBlock,
 		Summary: "perform statements for each of several files or words",
 		Help: "Performs the statements up to END once for each file that the patterns match, at every site that they may mean; " +
-			"the variable holds its complete pathname. A word that is no pattern is taken as it is. With --parallel the " +
+			"the variable holds its complete pathname. A word that is no pattern is taken as it is. With --type, --older, " +
+			"--newer, --larger or --smaller it is done for what FIND prints with the same words and options, which may be nothing; what a " +
+			"site tells no time or size of is left alone. Where a site cannot be asked nothing is performed, or after ON ERROR CONTINUE what " +
+			"there is to do at the others. With --parallel the " +
 			"statements are performed for so many files at once, and a failure does not keep the others from being done.",
 		Example: "FOREACH f IN *:/*.PL1\n    ECHO ${f.name} at ${f.site}\nEND",
 	},

@@ -3,6 +3,7 @@ package rsexec
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
@@ -61,16 +62,21 @@ func (e *countEvent) take(entry sites.Entry) {
 	}
 }
 
-// count performs COUNT (FILES) [pattern,...]: it counts what FIND would print.
+// count performs COUNT (FILES) [pattern,...]: it counts what FIND would print
+// with the same options.
 // Without an operand it counts the working directory, or, where there is none,
 // the composite directory.
 func (x *Executive) count(ctx context.Context, st *grammar.Statement) error {
+	left, err := filterOf(st, time.Now())
+	if err != nil {
+		return err
+	}
 	words := st.List(0)
 	if len(words) == 0 {
-		return x.countOf(ctx, st, x.here(), &countEvent{})
+		return x.countOf(ctx, st, x.here(), left, &countEvent{})
 	}
 	total := countEvent{Event: "count", Total: true}
-	err := x.forWords(ctx, st, words, func(w grammar.Word) error { return x.countOf(ctx, st, w.Pattern(), &total) })
+	err = x.forWords(ctx, st, words, func(w grammar.Word) error { return x.countOf(ctx, st, w.Pattern(), left, &total) })
 	if len(words) > 1 && ctx.Err() == nil {
 		if printing := x.printer.print(total); printing != nil {
 			return printing
@@ -79,10 +85,18 @@ func (x *Executive) count(ctx context.Context, st *grammar.Statement) error {
 	return err
 }
 
-// countOf counts what one name or pattern means, prints it and adds it to total.
-func (x *Executive) countOf(ctx context.Context, st *grammar.Statement, typed string, total *countEvent) error {
+// countOf counts what a filter leaves of what one name or pattern means, prints it
+// and adds it to total.
+func (x *Executive) countOf(ctx context.Context, st *grammar.Statement, typed string, left filter, total *countEvent) error {
 	e := countEvent{Event: "count", Pathname: resolver.WithoutPassword(typed)}
-	res, err := x.walk(ctx, st, typed, func(p resolver.Place) bool { e.take(p.Entry); return true })
+	met := false
+	res, err := x.walk(ctx, st, typed, func(p resolver.Place) bool {
+		met = true
+		if left.takes(ctx, &p) {
+			e.take(p.Entry)
+		}
+		return true
+	})
 	if ctx.Err() != nil {
 		return named(st, sites.Stopped(ctx))
 	}
@@ -91,7 +105,7 @@ func (x *Executive) countOf(ctx context.Context, st *grammar.Statement, typed st
 		e.Pathname = places[0].Pathname.String()
 	}
 	unread := parts(err)
-	if len(unread) > 0 && e.Files+e.Directories == 0 && len(unread) >= len(places) {
+	if len(unread) > 0 && !met && len(unread) >= len(places) {
 		return err // there was nothing to count
 	}
 	for _, err := range unread {

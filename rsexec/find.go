@@ -4,20 +4,25 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
 	"rsexec/sites"
 )
 
-// find performs FIND (FILES) pattern,...: it prints what matches. A directory
-// stands for all below it.
+// find performs FIND (FILES) pattern,...: it prints what matches and its filter
+// leaves. A directory stands for all below it. That the filter leaves nothing is
+// no error: it was asked what there is, and that is the answer.
 func (x *Executive) find(ctx context.Context, st *grammar.Statement) error {
-	only, _ := st.Option("type")
+	left, err := filterOf(st, time.Now())
+	if err != nil {
+		return err
+	}
 	return x.forWords(ctx, st, st.List(0), func(w grammar.Word) error {
 		var printing error
 		_, err := x.walk(ctx, st, w.Pattern(), func(p resolver.Place) bool {
-			if only == "" || p.Entry.Type.String() == only {
+			if left.takes(ctx, &p) {
 				printing = x.printer.print(newEntryEvent(p.Pathname, p.Entry, p.Pathname.Site+":"+p.Pathname.Path))
 			}
 			return printing == nil

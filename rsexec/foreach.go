@@ -3,28 +3,28 @@ package rsexec
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
 	"rsexec/sites"
 )
 
-// foreach performs FOREACH (VARIABLE) v (IN) word,... ... END. What the patterns
-// match is found before the first statement is performed, for that may change it.
+// foreach performs FOREACH (VARIABLE) v (IN) word,... ... END. What the words mean
+// is found before the first statement is performed, for that may change it. Where
+// some of it cannot be found, nothing is performed unless ON ERROR says CONTINUE.
 func (x *Executive) foreach(ctx context.Context, st *grammar.Statement) error {
+	left, err := filterOf(st, time.Now())
+	if err != nil {
+		return err
+	}
 	var values []grammar.Word
 	for _, w := range st.List(1) {
-		if !resolver.IsPattern(w.Pattern()) {
-			values = append(values, w)
-			continue
-		}
-		err := x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool {
-			values = append(values, exactWord(resolver.Literal(resolver.Typed(p.Pathname))))
-			return true
-		})
-		if err != nil {
+		found, err := x.valuesOf(ctx, st, w, left)
+		if err != nil && !x.goesOn(ctx, err) {
 			return err
 		}
+		values = append(values, found...)
 	}
 	variable := st.Operand(0).Value()
 	if text, given := st.Option("parallel"); given {
@@ -47,4 +47,24 @@ func (x *Executive) foreach(ctx context.Context, st *grammar.Statement) error {
 		}
 	}
 	return nil
+}
+
+// valuesOf returns what one word of a FOREACH stands for: the files that a pattern
+// matches, or itself. With a filter it is what FIND would print.
+func (x *Executive) valuesOf(ctx context.Context, st *grammar.Statement, w grammar.Word, left filter) (values []grammar.Word, err error) {
+	take := func(p resolver.Place) bool {
+		if left.takes(ctx, &p) {
+			values = append(values, exactWord(resolver.Literal(resolver.Typed(p.Pathname))))
+		}
+		return true
+	}
+	switch {
+	case left.given:
+		_, err = x.walk(ctx, st, w.Pattern(), take)
+	case resolver.IsPattern(w.Pattern()):
+		err = x.match(ctx, st, w.Pattern(), take)
+	default:
+		values = []grammar.Word{w}
+	}
+	return values, err
 }

@@ -103,14 +103,24 @@ func (x *Executive) Run(ctx context.Context, st *grammar.Statement) error {
 	}
 	t.status = Status(err)
 	err = t.locate(err)
+	if x.goesOn(ctx, err) {
+		return nil
+	}
+	return err
+}
+
+// goesOn reports whether a script goes on after an error, as ON ERROR says. The
+// error was reported then.
+func (x *Executive) goesOn(ctx context.Context, err error) bool {
+	t := x.thread
 	if err == nil || !t.policy.goOn || isQuit(err) || ctx.Err() != nil {
-		return err
+		return false
 	}
 	x.Report(err)
 	if t.failed == 0 {
-		t.failed = t.status
+		t.failed = Status(err)
 	}
-	return nil
+	return true
 }
 
 // mayRepeat reports whether performing a statement again can help, and does no
