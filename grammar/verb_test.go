@@ -43,6 +43,12 @@ func TestTable(t *testing.T) {
 				}
 			}
 		}
+		if !strings.Contains(v.Example, v.Name) || strings.HasSuffix(v.Example, "\n") {
+			t.Errorf("%s: example %q is not one of it", v.Name, v.Example)
+		}
+		if _, err := Parse("", v.Example); err != nil {
+			t.Errorf("%s: the example is wrong: %v", v.Name, err)
+		}
 		many := 0
 		for i := range v.Slots {
 			s := &v.Slots[i]

@@ -55,6 +55,7 @@ var verbs = []*Verb{
 			"which is created if there is none. The files may be at any sites; where the sites allow it " +
 			"the data flows between them and not through this host. Each source is appended exactly once, " +
 			"also after a failure in the middle.",
+		Example: "EXPLAIN APPEND (FILE) PROG1.PL1 (TO FILE) PROG2.PL1\nAPPEND (FILE) PROG1.PL1 (TO FILE) PROG2.PL1",
 	},
 	{
 		Name: "COPY", Aliases: []string{"cp", "mirror"}, Presets: map[string][]string{"mirror": {"recursive"}},
@@ -71,6 +72,7 @@ var verbs = []*Verb{
 			"not through this host. A file that is replaced keeps its old contents until the new ones are whole. " +
 			"With --recursive a directory is copied with all that is below it: into the destination if that is a " +
 			"directory, else the destination is the copy. Links are left out.",
+		Example: "COPY (FILE) PROG1.PL1 (TO FILE) SITE2:OLD.PL1\nCOPY PROG1.PL1, NOTES.TXT TO SITE2:\nCOPY SITE2:*.PL1 TO SITE1:, SITE3:",
 	},
 	{
 		Name: "MOVE", Aliases: []string{"mv"},
@@ -135,6 +137,7 @@ var verbs = []*Verb{
 		Summary: "give a file another name",
 		Help: "Gives a file another name at the site where it is. Where several sites hold images of it, each " +
 			"image is asked about; where nobody can be asked, --all is needed.",
+		Example: "RENAME (EXISTING FILE) PROG1.PL1 (TO BE) PROG3.PL1\nRENAME SITE3:NOTES.TXT TO SITE3:OLD.TXT",
 	},
 	{
 		Name: "DELETE", Aliases: []string{"rm", "del"},
@@ -144,6 +147,7 @@ var verbs = []*Verb{
 		Summary: "delete files",
 		Help: "Deletes each file at the site that holds it. Where several sites hold images of it, each image " +
 			"is asked about; where nobody can be asked, --all is needed.",
+		Example: "DELETE PROG1.PL1\nDELETE SITE2:*.PL1",
 	},
 	{
 		Name: "PROTECT",
@@ -180,6 +184,7 @@ var verbs = []*Verb{
 		Output:  true,
 		Summary: "show the contents of files",
 		Help:    "Writes the contents of files to the terminal, or to standard output in a script.",
+		Example: "TYPE PROG1.PL1, NOTES.TXT\nTYPE *:*.PL1 > LOCAL:programs",
 	},
 	{
 		Name: "DIRECTORY", Aliases: []string{"ls", "dir", "ndir"},
@@ -192,6 +197,7 @@ var verbs = []*Verb{
 		Help: "Lists the files named, and what is in the directories named. A name that stands for several " +
 			"directories lists all of them as one, with the site of each entry. Without a pathname it lists " +
 			"the working directory, or the composite directory if there is none.",
+		Example: "DIRECTORY\nDIRECTORY SITE1:, *:*.TXT\nDIRECTORY --images",
 	},
 	{
 		Name:    "FIND",
@@ -204,6 +210,7 @@ var verbs = []*Verb{
 			"*: before a path is every site. A directory stands for all that is below it. " +
 			"The options leave some of it, or nothing, which is no error. What a site tells no time of is neither older nor newer, " +
 			"what it tells no size of neither larger nor smaller; a time without a zone is taken as UTC.",
+		Example: "FIND *:/**/*.PL1\nFIND SITE1:, SITE2: --type=file --newer=7d --smaller=10k",
 	},
 	{
 		Name: "COUNT", Aliases: []string{"du"},
@@ -223,6 +230,7 @@ var verbs = []*Verb{
 		Changes: true,
 		Summary: "make a directory",
 		Help:    "Makes a directory, in the working directory unless its name says otherwise.",
+		Example: "CREATE (DIRECTORY) SITE3:OLD\nMOVE SITE3:NOTES.TXT TO SITE3:OLD",
 	},
 	{
 		Name: "REMOVE", Aliases: []string{"rmdir"},
@@ -231,6 +239,7 @@ var verbs = []*Verb{
 		Changes: true,
 		Summary: "remove a directory",
 		Help:    "Removes an empty directory; with --recursive also one that is not empty.",
+		Example: "CREATE SITE3:OLD\nCOPY *:*.PL1 TO SITE3:OLD\nREMOVE SITE3:OLD --recursive",
 	},
 	{
 		Name:    "COMPARE",
@@ -239,6 +248,7 @@ var verbs = []*Verb{
 		Summary: "tell which images of a file differ",
 		Help: "Compares files by size, and by digest where their sites know a common one, else by reading them. " +
 			"One name stands for all the images of a file.",
+		Example: "COPY PROG1.PL1 TO SITE2:, SITE3:\nCOMPARE PROG1.PL1",
 	},
 	{
 		Name:  "DIGEST",
@@ -264,12 +274,14 @@ var verbs = []*Verb{
 		Summary: "change the working directory",
 		Help: "Makes a directory, or the home directory of a site, the working directory, where partial names " +
 			"are looked up first.",
+		Example: "CONNECT (TO SITE) SITE1:\nTYPE PROG1.PL1",
 	},
 	{
 		Name:    "PWD",
 		Output:  true,
 		Summary: "print the working directory",
 		Help:    "Prints the complete pathname of the working directory.",
+		Example: "CONNECT SITE2:\nPWD",
 	},
 	{
 		Name:    "LCD",
@@ -302,12 +314,14 @@ var verbs = []*Verb{
 		Help: "Makes a logical name stand for a list of directories, which are searched in that order: " +
 			"DEFINE SYS: SITE1:/sys, SITE2:/sys. DSK: is the composite directory, where partial names are looked up. " +
 			"The name holds until the shell ends; the profile keeps names for good.",
+		Example: "DEFINE (LOGICAL NAME) SRC: (AS) SITE1:, SITE2:\nDIRECTORY SRC:*.PL1\nDEFINE",
 	},
 	{
 		Name:    "UNDEFINE",
 		Slots:   []Slot{{Guides: []string{"LOGICAL NAME"}, Kind: LogicalName}},
 		Summary: "drop a logical name",
 		Help:    "Drops a logical name until the shell ends.",
+		Example: "DEFINE SRC: SITE1:, SITE2:\nUNDEFINE SRC:",
 	},
 	{
 		Name:    "WHERE",
@@ -316,6 +330,7 @@ var verbs = []*Verb{
 		Summary: "tell which sites hold a file",
 		Help: "Looks a name up at every directory where it could be, and tells the complete pathname of each " +
 			"file found, and which sites could not be asked.",
+		Example: "WHERE (IS FILE) PROG2.PL1",
 	},
 	{
 		Name:    "EXPLAIN",
@@ -324,6 +339,7 @@ var verbs = []*Verb{
 		Summary: "tell what a statement would do, without doing it",
 		Help: "Resolves the names in a statement, chooses a route, and prints the commands that each control " +
 			"connection would carry, side by side. Nothing is changed at any site.",
+		Example: "EXPLAIN (COMMAND) COPY PROG1.PL1 TO SITE3:\nEXPLAIN APPEND PROG1.PL1 TO PROG2.PL1 --choreography=rfc438",
 	},
 	{
 		Name:    "TRACE",
@@ -332,6 +348,7 @@ var verbs = []*Verb{
 		Summary: "do a statement and show the control dialogues",
 		Help: "Does a statement, and prints the commands and replies of each control connection side by side, " +
 			"with their times.",
+		Example: "TRACE (COMMAND) APPEND PROG1.PL1 TO PROG2.PL1",
 	},
 	{
 		Name: "SITE",
@@ -349,12 +366,14 @@ var verbs = []*Verb{
 		Summary: "add, remove, show or test a site",
 		Help: "SITE ADD name URL adds a site, to the profile as well; SITE REMOVE name removes it; SITE SHOW name prints " +
 			"its URL without the password; SITE TEST name asks it for an answer.",
+		Example: "SITE ADD SITE4 ftp://ann@ftp.example/pub?timeout=30s\nSITE SHOW SITE4\nSITE REMOVE SITE4\nSITE TEST SITE1",
 	},
 	{
 		Name: "SITES", Aliases: []string{"srvlist"},
 		Output:  true,
 		Summary: "list the sites",
 		Help:    "Lists the sites that are known, whether each is up, and what it can do.",
+		Example: "SITES",
 	},
 	{
 		Name: "SET",
@@ -376,7 +395,7 @@ var verbs = []*Verb{
 		Output:  true,
 		Summary: "print words",
 		Help:    "Prints its words with a blank between them.",
-		Example: "ECHO hello\nECHO 'a  b' > LOCAL:/dev/null",
+		Example: "ECHO hello\nECHO 'a  b' > SITE3:NEW.TXT",
 	},
 	{
 		Name:    verbIf,
@@ -443,7 +462,7 @@ var verbs = []*Verb{
 		Help: "ON ERROR says what happens when a statement fails, from there to the end of the script. RETRY performs a statement again " +
 			"where that can help: where a site could not be reached, was busy or refused for the moment, with a growing pause; " +
 			"never an APPEND, which must not happen twice. The exit status is that of the first failure in any case.",
-		Example: "ON ERROR CONTINUE\nTYPE SITE1:/none\nECHO going on\nQUIT",
+		Example: "ON ERROR CONTINUE\nTYPE SITE1:/NONE.TXT\nECHO it ended with status $?\nQUIT 0",
 	},
 	{
 		Name: "TAKE",
@@ -456,7 +475,7 @@ var verbs = []*Verb{
 		Summary: "perform a script",
 		Help: "Performs the statements of a script at this host, with the arguments given, in this shell: variables and the working " +
 			"directory stay as it leaves them.",
-		Example: "ECHO 'ECHO hello $1' > LOCAL:/tmp/rsexec-example\nTAKE /tmp/rsexec-example you\nDELETE LOCAL:/tmp/rsexec-example",
+		Example: "ECHO 'ECHO hello $1' > LOCAL:greeting\nTAKE greeting you",
 	},
 	{
 		Name: "QUOTE",
@@ -488,11 +507,13 @@ var verbs = []*Verb{
 		Output:  true,
 		Summary: "explain a verb, or list the verbs",
 		Help:    "Explains a verb: its form, its options and what it does. Without a verb it lists all of them.",
+		Example: "HELP\nHELP (WITH) COPY",
 	},
 	{
 		Name: "QUIT", Aliases: []string{"exit", "bye"},
 		Slots:   []Slot{{Guides: []string{"STATUS"}, Kind: Number, Optional: true}},
 		Summary: "leave",
 		Help:    "Ends the control connections and leaves the shell, with an exit status from 0 to 255, or else 0.",
+		Example: "IF NOT EXISTS SITE1:PROG1.PL1\n    QUIT 1\nEND\nQUIT",
 	},
 }
