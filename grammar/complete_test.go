@@ -7,7 +7,7 @@ import (
 )
 
 func TestComplete(t *testing.T) {
-	const options = " --route= --choreography= --recursive"
+	const options = " --route= --choreography= --recursive --update"
 	var names []string
 	for _, v := range Verbs() {
 		names = append(names, v.Name)
@@ -62,7 +62,7 @@ func TestComplete(t *testing.T) {
 		{"copy a to b,|", "COPY destination pathname:"},
 		{"copy a to b |", "COPY option:" + options},
 		{"copy a to|", "COPY to source pathname,destination pathname:"},
-		{"copy a TO --route=auto |", "COPY destination pathname,option: --choreography= --recursive"},
+		{"copy a TO --route=auto |", "COPY destination pathname,option: --choreography= --recursive --update"},
 		{"copy a TO (to file) |", "COPY destination pathname,option:" + options},
 		{"copy a \"TO\" |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
 		{"copy TO |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
@@ -109,7 +109,7 @@ func TestComplete(t *testing.T) {
 		{"copy -|", "COPY - option:" + options},
 		{"copy --|", "COPY -- option:" + options},
 		{"copy --r|", "COPY --r option: --route= --recursive"},
-		{"copy --route=auto a --|", "COPY -- option: --choreography= --recursive"},
+		{"copy --route=auto a --|", "COPY -- option: --choreography= --recursive --update"},
 		{"copy --route=|", "COPY value of an option: direct relay auto"},
 		{"copy --route=d|", "COPY d value of an option: direct"},
 		{`copy --choreography="a b|`, "COPY a b value of an option:"},

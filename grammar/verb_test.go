@@ -101,8 +101,8 @@ func TestTable(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for name, want := range map[string]string{
 		"APPEND":    "APPEND (FILE) source,... (TO FILE) destination [--route=direct|relay|auto] [--choreography=NAME]",
-		"COPY":      "COPY (FILE) source,... (TO FILE) destination,... [--route=direct|relay|auto] [--choreography=NAME] [--recursive]",
-		"GET":       "GET (FILE) source,... [(TO FILE) file] [--route=direct|relay|auto] [--choreography=NAME] [--recursive]",
+		"COPY":      "COPY (FILE) source,... (TO FILE) destination,... [--route=direct|relay|auto] [--choreography=NAME] [--recursive] [--update]",
+		"GET":       "GET (FILE) source,... [(TO FILE) file] [--route=direct|relay|auto] [--choreography=NAME] [--recursive] [--update]",
 		"RENAME":    "RENAME (EXISTING FILE) source (TO BE) destination [--all]",
 		"DIRECTORY": "DIRECTORY [(OF FILES) source,...] [--images]",
 		"FIND":      "FIND (FILES) source,... [--type=file|dir|link] [--older=AGE] [--newer=AGE] [--larger=SIZE] [--smaller=SIZE]",

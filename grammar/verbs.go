@@ -21,7 +21,8 @@ var transferOptions = []Option{
 
 // copyOptions are the options of the verbs that copy.
 var copyOptions = append(slices.Clip(transferOptions),
-	Option{Name: "recursive", Help: "directories too, with all that is below them"})
+	Option{Name: "recursive", Help: "directories too, with all that is below them"},
+	Option{Name: "update", Help: "only what is not there yet, has another size there, or was modified since"})
 
 // filterOptions are the options of the verbs that look for files.
 var filterOptions = []Option{
@@ -71,7 +72,8 @@ var verbs = []*Verb{
 			"The files may be at any sites; where the sites allow it the data flows between them and " +
 			"not through this host. A file that is replaced keeps its old contents until the new ones are whole. " +
 			"With --recursive a directory is copied with all that is below it: into the destination if that is a " +
-			"directory, else the destination is the copy. Links are left out.",
+			"directory, else the destination is the copy. Links are left out. With --update what the destination has " +
+			"already is not copied again: a file of the same size, modified no earlier. What a site tells no size or time of is copied.",
 		Example: "COPY (FILE) PROG1.PL1 (TO FILE) SITE2:OLD.PL1\nCOPY PROG1.PL1, NOTES.TXT TO SITE2:\nCOPY SITE2:*.PL1 TO SITE1:, SITE3:",
 	},
 	{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
@@ -62,14 +63,19 @@ type target struct {
 	among   bool // it is one of several destinations
 }
 
+// newTarget returns what w, which means dest, is for these sources.
+func newTarget(dest resolver.Place, sources []grammar.Word, w grammar.Word) target {
+	return target{Place: dest, folder: strings.HasSuffix(w.Pattern(), "/"),
+		several: len(sources) > 1 || resolver.IsPattern(sources[0].Pattern())}
+}
+
 // target looks up one destination of a statement.
 func (x *Executive) target(ctx context.Context, st *grammar.Statement, sources []grammar.Word, w grammar.Word) (target, error) {
 	dest, err := x.destination(ctx, w.Pattern())
 	if err != nil {
 		return target{}, named(st, err)
 	}
-	t := target{Place: dest, folder: strings.HasSuffix(w.Pattern(), "/"),
-		several: len(sources) > 1 || resolver.IsPattern(sources[0].Pattern())}
+	t := newTarget(dest, sources, w)
 	if t.several && dest.Err == nil && dest.Entry.Type == sites.File {
 		return t, &sites.Error{Op: st.Verb.Name, Site: dest.Pathname.Site, Path: dest.Pathname.Path, Kind: sites.Usage,
 			Msg: "it is no directory, so it cannot take several files"}
@@ -108,7 +114,38 @@ func (x *Executive) copyOne(ctx context.Context, st *grammar.Statement, source r
 		x.printer.notice(st.Verb.Name + " " + source.Pathname.String() + ": it is one of the destinations already")
 		return nil
 	}
-	return x.move(ctx, copyJob(st, source, dest, to))
+	return x.moveOrLeave(ctx, st, source, copyJob(st, source, dest, to))
+}
+
+// moveOrLeave performs one job, unless --update leaves it out.
+func (x *Executive) moveOrLeave(ctx context.Context, st *grammar.Statement, source resolver.Place, j transfer.Job) error {
+	if x.isUpToDate(ctx, st, source, j) {
+		return nil
+	}
+	return x.move(ctx, j)
+}
+
+// isUpToDate reports whether --update leaves a copy out: there is a file of the same
+// size at the destination, modified no earlier than the source. Of what a site does
+// not tell nothing is assumed; what is wrong then, the copy tells.
+func (x *Executive) isUpToDate(ctx context.Context, st *grammar.Statement, source resolver.Place, j transfer.Job) bool {
+	if _, update := st.Option("update"); !update {
+		return false
+	}
+	there, err := j.To.Stat(ctx, j.Dest.Path)
+	if err != nil || there.Type != sites.File {
+		return false
+	}
+	e := source.Entry
+	if !source.Indexed.IsZero() || e.Type == sites.Unknown {
+		if e, err = j.From.Stat(ctx, j.Source.Path); err != nil {
+			return false
+		}
+	}
+	if e.Size < 0 || e.Size != there.Size || e.Modified.IsZero() || there.Modified.IsZero() {
+		return false
+	}
+	return !there.Modified.Before(e.Modified.Truncate(time.Second)) // sites tell seconds
 }
 
 // copyJob makes the job of one copy, to where the target's pathname is for it.

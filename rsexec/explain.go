@@ -51,6 +51,12 @@ func (x *Executive) explainOne(ctx context.Context, inner *grammar.Statement) er
 			if inner.Verb.Name == "MOVE" && x.isOneSite(source.Pathname, dest.Pathname) {
 				return x.explainDirectly(inner, source, dest, ", by another name at its site")
 			}
+			if to, err := newTarget(dest, sources, d).pathname(source.Pathname); err == nil {
+				j := job(inner, source, dest)
+				if j.Dest = to; x.isUpToDate(ctx, inner, source, j) {
+					return x.explainDirectly(inner, source, dest, ", which has it already")
+				}
+			}
 			p, err := x.mover.Plan(ctx, job(inner, source, dest))
 			if err != nil {
 				return named(inner, err)

@@ -114,7 +114,7 @@ func (x *Executive) copyTree(ctx context.Context, st *grammar.Statement, source 
 		default:
 			j := job(st, p, dest.Place)
 			j.Dest, j.Exact = to, true
-			err = x.move(ctx, j)
+			err = x.moveOrLeave(ctx, st, p, j)
 		}
 		if ctx.Err() != nil {
 			return false
