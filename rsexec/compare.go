@@ -29,13 +29,22 @@ func (e compareEvent) text() string {
 	return fmt.Sprintf("%-8s %12d  %s\n", verdict, e.Size, e.Pathname)
 }
 
-// compare performs COMPARE (FILES) f,...: one name stands for all its images.
+// compare performs COMPARE (FILES) f,...: one name stands for all its images. Where
+// a pattern leads to a site that cannot be asked, what the others have is compared
+// before that is an error.
 func (x *Executive) compare(ctx context.Context, st *grammar.Statement) error {
 	var places []resolver.Place
+	var unheard []error
 	for _, w := range st.List(0) {
 		if resolver.IsPattern(w.Pattern()) {
-			if err := x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool { places = append(places, p); return true }); err != nil {
+			found := false
+			err := x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool { places = append(places, p); found = true; return true })
+			if err != nil && (!found || ctx.Err() != nil) {
 				return err
+			}
+			for _, err := range parts(err) {
+				x.Report(named(st, err))
+				unheard = append(unheard, err)
 			}
 			continue
 		}
@@ -55,7 +64,14 @@ func (x *Executive) compare(ctx context.Context, st *grammar.Statement) error {
 			return &sites.Error{Op: st.Verb.Name, Site: p.Pathname.Site, Path: p.Pathname.Path, Kind: sites.Usage, Msg: "it is a directory"}
 		}
 	}
-	if len(places) < 2 {
+	missed := &someFailed{verb: st.Verb.Name, failed: len(unheard), total: len(places) + len(unheard)}
+	if len(unheard) > 0 {
+		missed.last = unheard[len(unheard)-1]
+	}
+	switch {
+	case len(places) < 2 && len(unheard) > 0:
+		return missed
+	case len(places) < 2:
 		return &sites.Error{Op: st.Verb.Name, Site: places[0].Pathname.Site, Path: places[0].Pathname.Path, Kind: sites.NotFound, Msg: "it has no other image"}
 	}
 	by, marks, err := fingerprints(ctx, places)
@@ -76,9 +92,9 @@ func (x *Executive) compare(ctx context.Context, st *grammar.Statement) error {
 		}
 	}
 	if differ > 0 {
-		return &sites.Error{Op: st.Verb.Name, Kind: sites.Conflict, Msg: fmt.Sprintf("%d of %d differ from the first", differ, len(places))}
+		return &sites.Error{Op: st.Verb.Name, Site: places[0].Pathname.Site, Path: places[0].Pathname.Path, Kind: sites.Conflict, Msg: fmt.Sprintf("%d of %d differ from the first", differ, len(places))}
 	}
-	return nil
+	return missed.orNil()
 }
 
 // fingerprints returns a mark for each file, alike for files that are alike:

@@ -114,6 +114,14 @@ func TestImages(t *testing.T) {
 		t.Errorf("an image was changed: %q", text(t, root1, "f"))
 	}
 
+	// COMPARE compares what it can, and says that this was not all.
+	if out, err := half.run(t, "COMPARE *:f"); Status(err) != StatusSome || strings.Count(out, "same ") != 2 {
+		t.Error(out, err)
+	}
+	if out, err := newShell(t, nil, "SITE1="+one, "SITE3="+down).run(t, "COMPARE *:f"); Status(err) != StatusSome || out != "" {
+		t.Error(out, err)
+	}
+
 	// COPY to several destinations makes images.
 	if _, err := s.run(t, "COPY SITE1:f TO SITE1:dir, SITE2:dir"); err != nil {
 		t.Error(err, s.err.String())

@@ -36,7 +36,8 @@ func (a apart) Run() int {
 }
 
 // TestScripts performs the files of testdata/script, which are also the
-// documentation of the command line. Beside testscript's own commands they have
+// documentation of the command line. $EXAMPLES is the folder of the example
+// scripts. Beside testscript's own commands there are
 //
 //	serve NAME DIR [FLAGS]   starts "rsexec serve" on DIR and puts the site's
 //	                         URL in $NAME; its log goes to NAME.log
@@ -49,7 +50,9 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
-			return nil
+			examples, err := filepath.Abs("../../examples")
+			env.Setenv("EXAMPLES", examples)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":    serveInScript,
