@@ -427,8 +427,8 @@ var verbs = []*Verb{
 		Summary: "perform statements for each of several files or words",
 		Help: "Performs the statements up to END once for each file that the patterns match, at every site that they may mean; " +
 			"the variable holds its complete pathname. A word that is no pattern is taken as it is. With --type, --older, " +
-			"--newer, --larger or --smaller it is done for what FIND prints with the same words and options, which may be nothing; what a " +
-			"site tells no time or size of is left alone. Where a site cannot be asked nothing is performed, or after ON ERROR CONTINUE what " +
+			"--newer, --larger or --smaller it is done for what FIND prints with the same words and options, which may be nothing; a file is left " +
+			"alone if its site does not tell the time or the size that is asked about. Where a site cannot be asked nothing is performed, or after ON ERROR CONTINUE what " +
 			"there is to do at the others. With --parallel the " +
 			"statements are performed for so many files at once, and a failure does not keep the others from being done.",
 		Example: "FOREACH f IN *:/*.PL1\n    ECHO ${f.name} at ${f.site}\nEND",
