@@ -1,7 +1,6 @@
 package grammar
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -144,11 +143,19 @@ func (b *partBuilder) add(text []byte, quoted bool) {
 // divide keeps a dollar sign from beginning a variable with what comes behind the
 // empty quotes that were just read.
 func (b *partBuilder) divide() {
-	before, dollar := bytes.CutSuffix(b.text, []byte("$"))
-	if !b.started || b.quoted || !dollar {
+	parts := b.all()
+	last := len(parts) - 1
+	before, dollar := strings.CutSuffix(parts[last].Text, "$")
+	if !dollar || parts[last].Quoted || parts[last].Variable {
 		return
 	}
-	b.text, b.started = before, len(before) > 0
+	*b = partBuilder{}
+	for _, p := range parts[:last] {
+		b.addPart(p)
+	}
+	if before != "" {
+		b.add([]byte(before), false)
+	}
 	b.add([]byte("$"), true)
 }
 
