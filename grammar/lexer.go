@@ -452,30 +452,22 @@ func (s *scanner) quoted(b *partBuilder) (fault string, open bool) {
 	b.add(nil, true)
 	s.i++
 	from := s.i
-	empty := true
-	add := func(text []byte) {
-		empty = empty && len(text) == 0
-		b.add(text, true)
-	}
 	for s.i < len(s.text) && s.lineEndAt(s.i) == 0 {
 		switch c := s.text[s.i]; {
 		case c == 0:
 			return faultNUL, false
 		case c == quote:
-			add(s.text[from:s.i])
-			if empty {
-				b.divide()
-			}
+			b.add(s.text[from:s.i], true)
 			s.i++
 			return "", false
 		case c == '$' && quote == '"':
-			add(s.text[from:s.i])
+			b.add(s.text[from:s.i], true)
 			if fault, _ := s.variable(b, true); fault != "" {
 				return fault, false
 			}
-			from, empty = s.i, false
+			from = s.i
 		case c == '\\' && quote == '"':
-			add(s.text[from:s.i])
+			b.add(s.text[from:s.i], true)
 			if s.i+1 == len(s.text) || s.lineEndAt(s.i+1) > 0 {
 				if !s.continueLine() {
 					return faultContinued, true
@@ -490,14 +482,14 @@ func (s *scanner) quoted(b *partBuilder) (fault string, open bool) {
 			case value == "\x00":
 				return faultNUL, false
 			}
-			add([]byte(value))
+			b.add([]byte(value), true)
 			s.i += n
 			from = s.i
 		default:
 			s.i++
 		}
 	}
-	add(s.text[from:s.i])
+	b.add(s.text[from:s.i], true)
 	return faultQuote, true
 }
 
@@ -513,6 +505,9 @@ func (s *scanner) variable(b *partBuilder, quoted bool) (fault string, open bool
 		line, _, _ := strings.Cut(string(s.text[s.i:]), "\n")
 		return faultVariable, !strings.Contains(line, "}")
 	}
+	// Empty quotes or a continued line may be behind it, and then letters: written
+	// without quotes, they would be a variable's.
+	quoted = quoted || s.i+1 < len(s.text) && strings.IndexByte(`'"\\`, s.text[s.i+1]) >= 0
 	b.add(s.text[s.i:s.i+1], quoted)
 	s.i++
 	return "", false

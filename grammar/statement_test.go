@@ -142,7 +142,7 @@ var statementTests = []struct{ text, want string }{
 	{"SET a-b y", "5: expected the name of a variable (letters, digits and _), not a-b"},
 
 	{`ECHO ""$"" 'a'$''b`, `ECHO (WORDS) "\$" "a\$"b`},
-	{`ECHO $''x a$""{x} $"" $"x" $\x`, `ECHO (WORDS) "\$"x a"\$"{x} "\$" $"x" $"x"`},
+	{`ECHO $''x a$""{x} $"" $"x" $\x`, `ECHO (WORDS) "\$"x a"\$"{x} "\$" "\$x" "\$x"`},
 
 	// Free text keeps its commas.
 	{"ECHO a, b,c , d", "ECHO (WORDS) a, b,c, d"},

@@ -140,25 +140,6 @@ func (b *partBuilder) add(text []byte, quoted bool) {
 	b.quoted, b.started = quoted, true
 }
 
-// divide keeps a dollar sign from beginning a variable with what comes behind the
-// empty quotes that were just read.
-func (b *partBuilder) divide() {
-	parts := b.all()
-	last := len(parts) - 1
-	before, dollar := strings.CutSuffix(parts[last].Text, "$")
-	if !dollar || parts[last].Quoted || parts[last].Variable {
-		return
-	}
-	*b = partBuilder{}
-	for _, p := range parts[:last] {
-		b.addPart(p)
-	}
-	if before != "" {
-		b.add([]byte(before), false)
-	}
-	b.add([]byte("$"), true)
-}
-
 // addVariable adds a variable.
 func (b *partBuilder) addVariable(name string, quoted bool) {
 	if len(b.text) > 0 { // an empty beginning is not needed: no variable is an option
