@@ -378,6 +378,62 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// TestInterruptCopy presses Ctrl-C in a COPY: nothing of it is left at its
+// destination.
+func TestInterruptCopy(t *testing.T) {
+	t.Parallel()
+	server := ftptest.Play(t, `
+		S: 220 ready
+		C: USER u
+		S: 331 password
+		C: PASS p
+		S: 230 in
+		C: FEAT
+		C: PWD
+		S: 211-Features:
+		S:  SIZE
+		S: 211 End
+		S: 257 "/" is it
+		C: TYPE I
+		S: 200 ok
+		C: SIZE /f
+		S: 213 1000
+		C: MDTM /f
+		S: 213 20260101000000
+		C: SIZE /f
+		S: 213 1000
+		C: MDTM /f
+		S: 213 20260101000000
+		C: PASV
+		S: 227 ({pasv})
+		C: RETR /f
+		S: 150 go
+		D> 5
+		C: ABOR
+		S: 426 cut
+		S: 226 done
+		C: NOOP
+		S: 200 ok
+		C: QUIT
+		S: 221 bye
+	`)
+	folder := t.TempDir()
+	term := startTerminal(t, 80, t.TempDir(), fmt.Sprintf("--site=SITE1=ftp://u:p@%s:%d/?dsk=no", server.Host, server.Port))
+	term.expect("@ ")
+	term.send("TRACE COPY SITE1:/f TO LOCAL:" + folder + "/copy" + enter)
+	term.expect("150 go")
+	term.send(ctrlC)
+	term.expect("COPY: stopped")
+	term.expect("@ ")
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("%v are left, %v", left, err)
+	}
+	term.send(ctrlD)
+	if status := term.leave(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
 // TestNarrowTerminal works at 40 columns with names that are longer, wide or
 // combined.
 func TestNarrowTerminal(t *testing.T) {
