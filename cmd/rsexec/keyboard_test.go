@@ -322,11 +322,8 @@ func TestLinesAndHistory(t *testing.T) {
 	term.leave()
 }
 
-// TestInterrupt presses Ctrl-C in a transfer: it is ended at the site, and the
-// shell goes on with the same session.
-func TestInterrupt(t *testing.T) {
-	t.Parallel()
-	server := ftptest.Play(t, `
+// lookedAt is the script of a site up to where the size and time of /f are known.
+const lookedAt = `
 		S: 220 ready
 		C: USER u
 		S: 331 password
@@ -344,6 +341,13 @@ func TestInterrupt(t *testing.T) {
 		S: 213 1000
 		C: MDTM /f
 		S: 213 20260101000000
+`
+
+// TestInterrupt presses Ctrl-C in a transfer: it is ended at the site, and the
+// shell goes on with the same session.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	server := ftptest.Play(t, lookedAt+`
 		C: PASV
 		S: 227 ({pasv})
 		C: RETR /f
@@ -382,24 +386,7 @@ func TestInterrupt(t *testing.T) {
 // destination.
 func TestInterruptCopy(t *testing.T) {
 	t.Parallel()
-	server := ftptest.Play(t, `
-		S: 220 ready
-		C: USER u
-		S: 331 password
-		C: PASS p
-		S: 230 in
-		C: FEAT
-		C: PWD
-		S: 211-Features:
-		S:  SIZE
-		S: 211 End
-		S: 257 "/" is it
-		C: TYPE I
-		S: 200 ok
-		C: SIZE /f
-		S: 213 1000
-		C: MDTM /f
-		S: 213 20260101000000
+	server := ftptest.Play(t, lookedAt+`
 		C: SIZE /f
 		S: 213 1000
 		C: MDTM /f
@@ -407,8 +394,9 @@ func TestInterruptCopy(t *testing.T) {
 		C: PASV
 		S: 227 ({pasv})
 		C: RETR /f
-		S: 150 go
+		# What the test waits for comes last.
 		D> 5
+		S: 150 go
 		C: ABOR
 		S: 426 cut
 		S: 226 done
