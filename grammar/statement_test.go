@@ -121,6 +121,7 @@ var statementTests = []struct{ text, want string }{
 	{`ECHO {a,$x}b`, `ECHO (WORDS) {a,${x}}b`},
 	{`ECHO -$x`, `6: unknown option "-\${x}" of ECHO; a pathname that begins with a dash goes behind -- or in quotes`},
 	{`ECHO $-x $x-`, `ECHO (WORDS) $-x ${x}-`},
+	{"ECHO $" + strings.Repeat("x", 300), "ECHO (WORDS) ${" + strings.Repeat("x", 300) + "}"},
 	{"ECHO ${", "6: expected the name of a variable and } after ${; a dollar sign in a name is written \\$"},
 	{"ECHO ${a b}", "6: expected the name of a variable and } after ${; a dollar sign in a name is written \\$"},
 	{"ECHO a${}", "7: expected the name of a variable and } after ${; a dollar sign in a name is written \\$"},

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,7 +54,7 @@ func IsVariable(name string) bool { return name != "" && nameLength(name) == len
 
 // nameLength returns how many bytes of text are the name of a variable that has
 // letters.
-func nameLength(text string) int {
+func nameLength[T string | []byte](text T) int {
 	n := 0
 	for n < len(text) && isNameByte(text[n], n == 0) {
 		n++
@@ -65,32 +66,33 @@ func nameLength(text string) int {
 // $name, $1, $@, $# or $?, or one of these in braces, where a dot and a piece may
 // follow. Its length is 0 if it is none.
 func variableAt(text []byte) (name string, length int) {
-	const longest = 256
-	rest := string(text[1:min(len(text), longest)])
-	if inner, braced := strings.CutPrefix(rest, "{"); braced {
-		inner, _, closed := strings.Cut(inner, "}")
-		n := simpleName(inner)
-		if !closed || n == 0 {
-			return "", 0
-		}
-		if piece, dotted := strings.CutPrefix(inner[n:], "."); inner[n:] != "" && (!dotted || pieces[piece] == nil) {
-			return "", 0
-		}
-		return inner, len("${}") + len(inner)
-	}
+	rest, braced := bytes.CutPrefix(text[1:], []byte("{"))
 	n := simpleName(rest)
-	if n == 0 {
+	if n == 0 || !braced {
+		return string(rest[:n]), min(n, 1) + n
+	}
+	if after, dotted := bytes.CutPrefix(rest[n:], []byte(".")); dotted {
+		piece := after[:nameLength(after)]
+		if pieces[string(piece)] == nil {
+			return "", 0
+		}
+		n += 1 + len(piece)
+	}
+	if n == len(rest) || rest[n] != '}' {
 		return "", 0
 	}
-	return rest[:n], 1 + n
+	return string(rest[:n]), len("${}") + n
 }
 
 // simpleName returns the length of a variable's name at the beginning of text.
-func simpleName(text string) int {
-	if text != "" && strings.IndexByte(Arguments+Count+Status, text[0]) >= 0 {
+func simpleName(text []byte) int {
+	if len(text) > 0 && strings.IndexByte(Arguments+Count+Status, text[0]) >= 0 {
 		return 1
 	}
-	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	digits := 0
+	for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
+		digits++
+	}
 	return max(digits, nameLength(text))
 }
 
