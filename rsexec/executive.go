@@ -62,7 +62,8 @@ type Executive struct {
 	options  Options
 	network  *network
 	resolver resolver.Resolver
-	index    *index // nil if there is no state file
+	state    *stateFile // nil if there is none
+	index    *index     // nil if there is no state file
 	mover    transfer.Mover
 	printer  *printer
 	tracer   *tracer // what TRACE and --trace print with; nil if nothing is traced
@@ -136,7 +137,8 @@ func New(o Options) (*Executive, error) {
 		}
 	}
 	if o.State != "" {
-		x.index = &index{file: o.State, network: net}
+		x.state = &stateFile{name: o.State}
+		x.index = &index{file: x.state, network: net}
 		x.resolver.Index = x.index
 	}
 	if len(o.Sites) == 1 {
@@ -165,8 +167,8 @@ func New(o Options) (*Executive, error) {
 func (x *Executive) Close() error {
 	x.lookups.close()
 	err := x.network.close()
-	if x.index != nil {
-		err = errors.Join(err, x.index.close())
+	if x.state != nil {
+		err = errors.Join(err, x.state.close())
 	}
 	return err
 }

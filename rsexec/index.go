@@ -22,10 +22,6 @@ const (
 
 	// indexBuilders is how many sites are listed at the same time.
 	indexBuilders = 128
-
-	// indexQueue is how many changes wait to be written before whoever makes one
-	// more has to wait.
-	indexQueue = 16
 )
 
 // index is the name index: the state file's, with what it says of whole
@@ -35,79 +31,42 @@ const (
 // In the file a site goes by its identity, for its name may mean another server
 // tomorrow, or in another shell.
 //
-// One goroutine writes to the file, in the order of the changes, so that no
-// listing waits for it and no two writers wait for each other. A question waits
-// for the changes made before it.
+// A question waits for the changes made before it.
 type index struct {
-	file    string
+	file    *stateFile
 	network *network
 
-	mu      sync.Mutex
-	store   *state.Store
-	broken  error // why there is none
-	changes chan change
-	written chan struct{}     // closed when the last change is written
-	homes   map[string]string // by identity, as is listed
-	listed  map[sites.Pathname]time.Time
-}
+	once   sync.Once
+	broken error // why there is none; set by once, as are the maps
 
-// A change is one that is yet to be made in the state file.
-type change func(context.Context, *state.Store)
+	mu     sync.Mutex
+	homes  map[string]string // by identity, as is listed
+	listed map[sites.Pathname]time.Time
+}
 
 // stored returns a pathname with the site's identity in the place of its name.
 func (x *index) stored(p sites.Pathname) sites.Pathname {
 	return sites.Pathname{Site: x.network.identity(p.Site), Path: p.Path}
 }
 
-// open opens the state file, once. nil means that there is no index.
+// open returns the state file, with what it says of directories in memory. nil
+// means that there is no index.
 func (x *index) open() *state.Store {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.store != nil || x.broken != nil {
-		return x.store
-	}
-	ctx := context.Background() // the file is local, and outlives any one statement
-	x.homes, x.listed = make(map[string]string), make(map[sites.Pathname]time.Time)
-	store, err := state.Open(ctx, x.file)
-	if err == nil {
-		err = errors.Join(
-			store.Homes(ctx, func(site, path string) bool { x.homes[site] = path; return true }),
-			store.Directories(ctx, func(dir sites.Pathname, at time.Time) bool { x.listed[dir] = at; return true }),
-		)
-	}
-	if err != nil {
-		x.broken = err
-		return nil
-	}
-	x.store = store
-	x.changes, x.written = make(chan change, indexQueue), make(chan struct{})
-	go func() {
-		defer close(x.written)
-		for c := range x.changes {
-			c(ctx, store)
+	store, err := x.file.open()
+	x.once.Do(func() {
+		x.homes, x.listed = make(map[string]string), make(map[sites.Pathname]time.Time)
+		if x.broken = err; err == nil {
+			ctx := context.Background() // as for the file
+			x.broken = errors.Join(
+				store.Homes(ctx, func(site, path string) bool { x.homes[site] = path; return true }),
+				store.Directories(ctx, func(dir sites.Pathname, at time.Time) bool { x.listed[dir] = at; return true }),
+			)
 		}
-	}()
-	return store
-}
-
-// close writes what is to be written. Nothing may use the index any more.
-func (x *index) close() error {
-	x.mu.Lock()
-	store := x.store
-	x.mu.Unlock()
-	if store == nil {
+	})
+	if x.broken != nil {
 		return nil
 	}
-	close(x.changes)
-	<-x.written
-	return store.Close()
-}
-
-// settle waits until the changes that were made before are written.
-func (x *index) settle() {
-	written := make(chan struct{})
-	x.changes <- func(context.Context, *state.Store) { close(written) }
-	<-written
+	return store
 }
 
 // Home returns a site's home directory, as it was last known.
@@ -138,7 +97,7 @@ func (x *index) Find(ctx context.Context, name string, yield func(sites.Pathname
 	if store == nil {
 		return x.broken
 	}
-	x.settle()
+	x.file.settle()
 	return store.Find(ctx, name, func(dir sites.Pathname, e sites.Entry, listed time.Time) bool {
 		for _, name := range x.network.named(dir.Site) {
 			if !yield(sites.Pathname{Site: name, Path: dir.Path}, e, listed) {
@@ -156,7 +115,7 @@ func (x *index) begin(ctx context.Context, dir sites.Pathname, prefix string, yi
 	if store == nil {
 		return x.broken
 	}
-	x.settle()
+	x.file.settle()
 	return store.Begin(ctx, x.stored(dir), prefix, func(_ sites.Pathname, e sites.Entry, _ time.Time) bool { return yield(e) })
 }
 
@@ -185,13 +144,13 @@ func (x *index) list(ctx context.Context, site sites.Site, dir sites.Pathname, y
 		return nil
 	}
 	kept := x.stored(dir)
-	x.changes <- func(ctx context.Context, store *state.Store) {
+	x.file.change(func(ctx context.Context, store *state.Store) {
 		if store.PutListing(ctx, kept, at, entries) == nil {
 			x.mu.Lock()
 			x.listed[kept] = at
 			x.mu.Unlock()
 		}
-	}
+	})
 	return nil
 }
 
@@ -205,7 +164,7 @@ func (x *index) learnHome(ctx context.Context, site sites.Site) error {
 	x.mu.Lock()
 	x.homes[identity] = home
 	x.mu.Unlock()
-	x.changes <- func(ctx context.Context, store *state.Store) { store.PutHome(ctx, identity, home) }
+	x.file.change(func(ctx context.Context, store *state.Store) { store.PutHome(ctx, identity, home) })
 	return nil
 }
 
@@ -215,7 +174,7 @@ func (x *index) put(p sites.Pathname, e sites.Entry) {
 	if x.open() != nil {
 		e.Name = p.Base()
 		dir := x.stored(p.Dir())
-		x.changes <- func(ctx context.Context, store *state.Store) { store.Put(ctx, dir, e) }
+		x.file.change(func(ctx context.Context, store *state.Store) { store.Put(ctx, dir, e) })
 	}
 }
 
@@ -223,7 +182,7 @@ func (x *index) put(p sites.Pathname, e sites.Entry) {
 func (x *index) remove(p sites.Pathname) {
 	if x.open() != nil {
 		p = x.stored(p)
-		x.changes <- func(ctx context.Context, store *state.Store) { store.Remove(ctx, p) }
+		x.file.change(func(ctx context.Context, store *state.Store) { store.Remove(ctx, p) })
 	}
 }
 
@@ -247,6 +206,6 @@ func (x *index) build(ctx context.Context, all []sites.Site, heard func(site str
 	}
 	group.Wait() // its functions return no error
 	if x.open() != nil {
-		x.settle()
+		x.file.settle()
 	}
 }

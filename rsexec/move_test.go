@@ -98,7 +98,7 @@ func TestMoveInIndex(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"SITE1:a", "SITE1:b"} {
-		s.index.settle()
+		s.state.settle()
 		found := false
 		err := s.index.Find(ctx, strings.TrimPrefix(name, "SITE1:"), func(sites.Pathname, sites.Entry, time.Time) bool { found = true; return true })
 		if err != nil || found {
