@@ -240,27 +240,27 @@ func (a *assembly) settle(to int) *fault {
 // the word before it, and joins it with one that follows without a blank.
 func withCommas(list []Word) []Word {
 	var words []Word
+	var b partBuilder
+	var raw strings.Builder
+	begin := list[0].Pos
 	for i, w := range list {
-		if i == 0 {
-			words = append(words, w)
-			continue
-		}
-		last := &words[len(words)-1]
-		var b partBuilder
-		for _, p := range last.Parts {
+		for _, p := range w.Parts {
 			b.addPart(p)
 		}
-		nothing := w.Value() == "" // behind it, so that the comma would end the word
-		b.add([]byte(","), nothing)
-		if w.Pos.Offset == last.Pos.Offset+len(last.Raw)+1 {
-			for _, p := range w.Parts {
-				b.addPart(p)
-			}
-			last.Raw, last.Parts = last.Raw+","+w.Raw, b.all()
-			continue
+		raw.WriteString(w.Raw)
+		joined := false
+		if i+1 < len(list) {
+			b.add([]byte(","), true)
+			raw.WriteByte(',')
+			joined = list[i+1].Pos.Offset == w.Pos.Offset+len(w.Raw)+1
 		}
-		last.Raw, last.Parts = last.Raw+",", b.all()
-		words = append(words, w)
+		if !joined {
+			words = append(words, Word{Raw: raw.String(), Parts: b.all(), Pos: begin})
+			b, raw = partBuilder{}, strings.Builder{}
+			if i+1 < len(list) {
+				begin = list[i+1].Pos
+			}
+		}
 	}
 	return words
 }

@@ -505,10 +505,17 @@ func (s *scanner) variable(b *partBuilder, quoted bool) (fault string, open bool
 		line, _, _ := strings.Cut(string(s.text[s.i:]), "\n")
 		return faultVariable, !strings.Contains(line, "}")
 	}
-	// Empty quotes or a continued line may be behind it, and then letters: written
-	// without quotes, they would be a variable's.
-	quoted = quoted || s.i+1 < len(s.text) && strings.IndexByte(`'"\\`, s.text[s.i+1]) >= 0
-	b.add(s.text[s.i:s.i+1], quoted)
-	s.i++
+	// Empty quotes or a continued line may be behind a run of them, and then
+	// letters: written without quotes, they would be a variable's.
+	n = 1
+	for end := s.i + n; !quoted && end < len(s.text); end++ {
+		if strings.IndexByte(`'"\,`, s.text[end]) >= 0 {
+			n, quoted = end-s.i, true
+		} else if s.text[end] != '$' {
+			break
+		}
+	}
+	b.add(s.text[s.i:s.i+n], quoted)
+	s.i += n
 	return "", false
 }

@@ -146,11 +146,11 @@ var statementTests = []struct{ text, want string }{
 	{`ECHO $''x a$""{x} $"" $"x" $\x`, `ECHO (WORDS) "\$"x a"\$"{x} "\$" "\$x" "\$x"`},
 
 	// Free text keeps its commas.
-	{"ECHO a, b,c , d", "ECHO (WORDS) a, b,c, d"},
-	{`ECHO "a,b" 'c',$x`, `ECHO (WORDS) "a,b" "c",${x}`},
-	{"SET x a,b", "SET (VARIABLE) x (TO) a,b"},
+	{"ECHO a, b,c , d", `ECHO (WORDS) a"," b","c"," d`},
+	{`ECHO "a,b" 'c',$x`, `ECHO (WORDS) "a,b" "c,"${x}`},
+	{"SET x a,b", `SET (VARIABLE) x (TO) a","b`},
 	{"SET x a, b", "10: expected a word after (TO), not a list"},
-	{`ECHO a,"" b,"",c d, ""`, `ECHO (WORDS) a"," b",",c d"," ""`},
+	{`ECHO a,"" b,"",c d, ""`, `ECHO (WORDS) a"," b",,"c d"," ""`},
 	{"ECHO a,", "8: expected a pathname after the comma"},
 
 	// Redirections.
