@@ -244,15 +244,16 @@ func withCommas(list []Word) []Word {
 	var raw strings.Builder
 	begin := list[0].Pos
 	for i, w := range list {
-		for _, p := range w.Parts {
-			b.addPart(p)
-		}
 		raw.WriteString(w.Raw)
 		joined := false
 		if i+1 < len(list) {
-			b.add([]byte(","), true)
+			b.addWithComma(w)
 			raw.WriteByte(',')
 			joined = list[i+1].Pos.Offset == w.Pos.Offset+len(w.Raw)+1
+		} else {
+			for _, p := range w.Parts {
+				b.addPart(p)
+			}
 		}
 		if !joined {
 			words = append(words, Word{Raw: raw.String(), Parts: b.all(), Pos: begin})

@@ -509,7 +509,7 @@ func (s *scanner) variable(b *partBuilder, quoted bool) (fault string, open bool
 	// letters: written without quotes, they would be a variable's.
 	n = 1
 	for end := s.i + n; !quoted && end < len(s.text); end++ {
-		if strings.IndexByte(`'"\,`, s.text[end]) >= 0 {
+		if strings.IndexByte(`'"\`, s.text[end]) >= 0 {
 			n, quoted = end-s.i, true
 		} else if s.text[end] != '$' {
 			break

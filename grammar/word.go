@@ -149,6 +149,25 @@ func (b *partBuilder) addVariable(name string, quoted bool) {
 	b.parts = append(b.parts, Part{Text: name, Quoted: quoted, Variable: true})
 }
 
+// addWithComma adds a word and a comma that ends no word: the comma is quoted, and
+// so are dollar signs before it, as they are where they stand before quotes.
+func (b *partBuilder) addWithComma(w Word) {
+	last := len(w.Parts) - 1
+	for _, p := range w.Parts[:last] {
+		b.addPart(p)
+	}
+	if p := w.Parts[last]; p.Quoted || p.Variable {
+		b.addPart(p)
+		b.add([]byte(","), true)
+	} else {
+		before := strings.TrimRight(p.Text, "$")
+		if before != "" {
+			b.add([]byte(before), false)
+		}
+		b.add([]byte(p.Text[len(before):]+","), true)
+	}
+}
+
 // addPart adds a part of another word.
 func (b *partBuilder) addPart(p Part) {
 	if p.Variable {
