@@ -151,6 +151,7 @@ var statementTests = []struct{ text, want string }{
 	{"SET x a,b", `SET (VARIABLE) x (TO) a","b`},
 	{"SET x a, b", "10: expected a word after (TO), not a list"},
 	{`ECHO a,"" b,"",c d, ""`, `ECHO (WORDS) a"," b",,"c d"," ""`},
+	{"ECHO -,0 -, -", `ECHO (WORDS) ""-","0 ""-"," -`},
 	{"ECHO a$,b $,$,c", `ECHO (WORDS) a"\$,"b "\$,\$,"c`},
 	{"APPEND $ 0 0", "APPEND (FILE) $, 0 (TO FILE) 0"},
 	{"ECHO a,", "8: expected a pathname after the comma"},

@@ -153,6 +153,9 @@ func (b *partBuilder) addVariable(name string, quoted bool) {
 // so are dollar signs before it, as they are where they stand before quotes.
 func (b *partBuilder) addWithComma(w Word) {
 	last := len(w.Parts) - 1
+	if first := &w.Parts[0]; !first.Quoted && !first.Variable && strings.HasPrefix(first.Text, "-") {
+		b.add(nil, true) // it becomes no option
+	}
 	for _, p := range w.Parts[:last] {
 		b.addPart(p)
 	}
