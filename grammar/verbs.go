@@ -378,6 +378,20 @@ var verbs = []*Verb{
 		Example: "SITES",
 	},
 	{
+		Name: "ROUTES",
+		Slots: []Slot{
+			{Guides: []string{"FROM"}, Kind: SiteName, Optional: true},
+			{Guides: []string{"TO"}, Bare: true, Kind: SiteName, Optional: true},
+		},
+		Options: []Option{{Name: "forget", Help: "drop what is known, so that it is tried again"}},
+		Output:  true,
+		Summary: "tell which ways between sites work",
+		Help: "Lists what is known of the ways from site to site: which choreography worked, and which one was refused, when " +
+			"and why. A way that was refused is not tried again for a day. With --forget it is tried again at once, as after a " +
+			"change in the settings of a server.",
+		Example: "APPEND PROG1.PL1 TO PROG2.PL1\nROUTES SITE1 TO SITE2\nROUTES --forget",
+	},
+	{
 		Name: "SET",
 		Slots: []Slot{
 			{Guides: []string{"VARIABLE"}, Kind: VariableName, Optional: true},

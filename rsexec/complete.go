@@ -96,6 +96,8 @@ func (x *Executive) Complete(line string, cursor int) (c grammar.Completion, way
 
 // lookups are the questions that Complete has put to sites.
 type lookups struct {
+	within time.Duration // how long Complete waits: completeWithin
+
 	ctx   context.Context
 	stop  context.CancelFunc
 	group sync.WaitGroup
@@ -104,7 +106,7 @@ type lookups struct {
 
 func newLookups() *lookups {
 	ctx, stop := context.WithCancel(context.WithValue(context.Background(), quietKey{}, true))
-	return &lookups{ctx: ctx, stop: stop, slots: semaphore.NewWeighted(lookupsAtOnce)}
+	return &lookups{within: completeWithin, ctx: ctx, stop: stop, slots: semaphore.NewWeighted(lookupsAtOnce)}
 }
 
 // close calls off what is on its way and waits for its end.
@@ -156,7 +158,7 @@ func (x *Executive) completePath(c *grammar.Completion, at string) []Completion 
 			return true
 		})
 	})
-	timer := time.NewTimer(completeWithin)
+	timer := time.NewTimer(x.lookups.within)
 	defer timer.Stop()
 	select {
 	case <-done:

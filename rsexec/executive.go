@@ -109,6 +109,7 @@ func actions() map[string]action {
 		"QUOTE":     (*Executive).quote,
 		"REMOVE":    (*Executive).remove,
 		"RENAME":    (*Executive).rename,
+		"ROUTES":    (*Executive).routes,
 		"SET":       (*Executive).set,
 		"SITE":      (*Executive).site,
 		"SITES":     (*Executive).sites,
@@ -156,7 +157,11 @@ func New(o Options) (*Executive, error) {
 	if o.Ask != nil && o.Interactive {
 		x.resolver.Choose = x.choose
 	}
-	x.mover = transfer.Mover{Routes: transfer.NewRoutes(), Notice: x.printer.notice}
+	var routes transfer.RouteStore // none
+	if x.state != nil {
+		routes = routeStore{x.state, net}
+	}
+	x.mover = transfer.Mover{Routes: transfer.NewRoutes(routes), Notice: x.printer.notice}
 	if o.Trace {
 		x.tracer = newTracer(o.Err, o.Width)
 	}

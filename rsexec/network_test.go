@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,6 +19,12 @@ import (
 // returns its URL and its folder.
 func serve(t testing.TB, files map[string]string) (url, root string) {
 	t.Helper()
+	return serveAt(t, "127.0.0.1", files, netip.MustParsePrefix("127.0.0.0/8"))
+}
+
+// serveAt is serve at an address, for these peers.
+func serveAt(t testing.TB, host string, files map[string]string, peers ...netip.Prefix) (url, root string) {
+	t.Helper()
 	root = t.TempDir()
 	for name, text := range files {
 		file := filepath.Join(root, filepath.FromSlash(name))
@@ -30,13 +35,13 @@ func serve(t testing.TB, files map[string]string) (url, root string) {
 			t.Fatal(err)
 		}
 	}
-	l, err := ftpd.Listen(t.Context(), "127.0.0.1:0")
+	l, err := ftpd.Listen(t.Context(), host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := ftpd.Server{
 		Users:      []ftpd.User{{Name: "u", Password: "p", Root: root}},
-		AllowPeers: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		AllowPeers: peers,
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -47,7 +52,7 @@ func serve(t testing.TB, files map[string]string) (url, root string) {
 			t.Error(err)
 		}
 	})
-	return fmt.Sprintf("ftp://u:p@127.0.0.1:%d", l.Addr().(*net.TCPAddr).Port), root
+	return fmt.Sprintf("ftp://u:p@%s", l.Addr()), root
 }
 
 // shell is an executive with what it printed.

@@ -2,6 +2,7 @@ package rsexec
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"rsexec/rsexec/state"
@@ -64,10 +65,15 @@ func (f *stateFile) settle() {
 	<-written
 }
 
-// close writes what is to be written. Nothing may use the file any more.
+// errClosed is why there is no state file after the end of the shell.
+var errClosed = errors.New("the shell has ended")
+
+// close writes what is to be written. Nothing may use the file any more; closing
+// again does nothing.
 func (f *stateFile) close() error {
 	f.mu.Lock()
 	store := f.store
+	f.store, f.broken = nil, errClosed
 	f.mu.Unlock()
 	if store == nil {
 		return nil

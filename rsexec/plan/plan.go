@@ -90,7 +90,7 @@ func Make(r Request) (Plan, error) {
 	}
 	return p, &sites.Error{Op: r.Verb, Site: r.Source.Site.Name, Path: r.Source.Path, Kind: sites.Unsupported,
 		Msg:  fmt.Sprintf("no way to %s is left (%s)", sites.Pathname{Site: r.Dest.Site.Name, Path: r.Dest.Path}, strings.Join(reasons, "; ")),
-		Hint: "--route=auto allows the relay through this host"}
+		Hint: "--route=auto allows the relay through this host, ROUTES --forget has what was refused tried again"}
 }
 
 // candidates returns the figures that fit the kinds of the two sites.

@@ -48,6 +48,16 @@ var migrations = []string{
 		site TEXT PRIMARY KEY,
 		path BLOB NOT NULL
 	) STRICT;`,
+	`CREATE TABLE route (
+		source  TEXT NOT NULL,
+		dest    TEXT NOT NULL,
+		figure  TEXT NOT NULL,
+		summary TEXT NOT NULL,
+		worked  INTEGER NOT NULL, -- Unix milliseconds; 0 is never
+		refused INTEGER NOT NULL, -- as worked
+		why     TEXT NOT NULL,
+		PRIMARY KEY (source, dest, figure, summary)
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // Open opens the state file. A file that is missing is made, and its folder,

@@ -65,7 +65,7 @@ func (n *notices) take() []string {
 
 func newMover() (*Mover, *notices) {
 	told := &notices{}
-	return &Mover{Routes: NewRoutes(), Notice: told.add, limits: hasty()}, told
+	return &Mover{Routes: NewRoutes(nil), Notice: told.add, limits: hasty()}, told
 }
 
 // sent counts the commands that go out under a context.

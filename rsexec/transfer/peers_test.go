@@ -56,7 +56,7 @@ func TestStepDownTime(t *testing.T) {
 	t.Parallel()
 	source := peer(t, ftptest.VSFTPD, ftptest.Options{}, map[string]string{"a": "hello"})
 	dest := peer(t, ftptest.PureFTPd, ftptest.Options{RefuseForeign: true}, map[string]string{"b": "old "})
-	m := &Mover{Routes: NewRoutes()} // with the usual limits
+	m := &Mover{Routes: NewRoutes(nil)} // with the usual limits
 	began := time.Now()
 	r, err := m.Do(within(t), between(t, Append, source, dest, ""))
 	if took := time.Since(began); err != nil || r.Choreography != "relay" || took > 2*usual().silent {

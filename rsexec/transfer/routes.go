@@ -1,41 +1,181 @@
 package transfer
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"rsexec/rsexec/plan"
 )
 
-// Routes remembers, for each ordered pair of sites, which figures were refused
-// and why, so that a pair is asked once and not once for each file. It may be
-// used by several goroutines at once.
+const (
+	// refusalAge is how long a refusal is believed. Then the pair is asked again:
+	// somebody may have changed the settings of a server.
+	refusalAge = 24 * time.Hour
+
+	// workedAge is how old the note that a figure works may be before it is made
+	// again.
+	workedAge = time.Hour
+)
+
+// A RouteStore keeps the route table beyond the process. What it cannot keep is
+// found out again.
+type RouteStore interface {
+	// Identity returns what a site goes by in the table: its name may mean another
+	// server tomorrow.
+	Identity(site string) string
+
+	// Routes returns all that is kept.
+	Routes() []plan.Route
+
+	// Keep keeps a route in the place of what was known of it.
+	Keep(plan.Route)
+
+	// Forget drops a route.
+	Forget(plan.Route)
+}
+
+// Routes is the route table (DESIGN section 4): what each ordered pair of sites
+// can do. A pair that refuses is asked once, and not once for each file. It may
+// be used by several goroutines at once.
 type Routes struct {
-	mu      sync.Mutex
-	refused map[route]string
+	store RouteStore // may be nil
+
+	mu    sync.Mutex
+	known map[route]plan.Route // nil until it is needed
+	told  map[route]bool       // the person was told of the refusal
 }
 
-type route struct {
-	source, dest  string // the sites' names
-	name, summary string // the figure's
+// route is the key of a plan.Route.
+type route struct{ source, dest, figure, summary string }
+
+// NewRoutes returns the route table that a store keeps; a nil store keeps nothing.
+func NewRoutes(store RouteStore) *Routes { return &Routes{store: store, told: make(map[route]bool)} }
+
+// load reads what is kept, once. It is called with mu held.
+func (r *Routes) load() {
+	if r.known != nil {
+		return
+	}
+	r.known = make(map[route]plan.Route)
+	if r.store == nil {
+		return
+	}
+	for _, k := range r.store.Routes() {
+		r.known[route{k.Source, k.Dest, k.Figure, k.Summary}] = k
+	}
 }
 
-// NewRoutes returns an empty memory.
-func NewRoutes() *Routes { return &Routes{refused: make(map[route]string)} }
+// key returns the key of a figure between two sites.
+func (r *Routes) key(source, dest string, f plan.Figure) route {
+	if r.store != nil {
+		source, dest = r.store.Identity(source), r.store.Identity(dest)
+	}
+	return route{source, dest, f.Name, f.Summary}
+}
+
+// keep changes what is known of a route.
+func (r *Routes) keep(key route, change func(*plan.Route)) {
+	k := r.known[key]
+	k.Source, k.Dest, k.Figure, k.Summary = key.source, key.dest, key.figure, key.summary
+	change(&k)
+	r.known[key] = k
+	if r.store != nil {
+		r.store.Keep(k)
+	}
+}
 
 // Refused returns why the figure is known not to work from source to dest; ""
-// if it is not.
+// if it is not, or if that was long ago.
 func (r *Routes) Refused(source, dest string, f plan.Figure) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.refused[route{source, dest, f.Name, f.Summary}]
+	r.load()
+	k := r.known[r.key(source, dest, f)]
+	if k.Refused.IsZero() || time.Since(k.Refused) > refusalAge {
+		return ""
+	}
+	return k.Why
 }
 
-// refuse remembers a refusal and reports whether one was known already.
-func (r *Routes) refuse(source, dest string, f plan.Figure, why string) (known bool) {
+// refuse remembers a refusal, and reports whether the person was told of it.
+func (r *Routes) refuse(source, dest string, f plan.Figure, why string) (told bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := route{source, dest, f.Name, f.Summary}
-	_, known = r.refused[key]
-	r.refused[key] = why
-	return known
+	r.load()
+	key := r.key(source, dest, f)
+	r.keep(key, func(k *plan.Route) { k.Refused, k.Why = time.Now(), why })
+	return !r.tell(key)
+}
+
+// tell reports whether the person is to be told of a refusal: once.
+func (r *Routes) tell(key route) bool {
+	if r.told[key] {
+		return false
+	}
+	r.told[key] = true
+	return true
+}
+
+// remembered returns what to tell of a refusal that was met before this process
+// began: "" if it was told already.
+func (r *Routes) remembered(source, dest string, f plan.Figure) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := r.key(source, dest, f)
+	k, known := r.known[key]
+	if !known || k.Refused.IsZero() || !r.tell(key) {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s) was refused on %s: %s", f.Name, f.Summary, k.Refused.Local().Format("2006-01-02 15:04"), k.Why)
+}
+
+// worked remembers that a figure worked.
+func (r *Routes) worked(source, dest string, f plan.Figure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.load()
+	key := r.key(source, dest, f)
+	if k := r.known[key]; !k.Refused.IsZero() || time.Since(k.Worked) > workedAge {
+		r.keep(key, func(k *plan.Route) { k.Worked, k.Refused, k.Why = time.Now(), time.Time{}, "" })
+	}
+}
+
+// All returns what is known of the routes between two sites, in this order; ""
+// is any site.
+func (r *Routes) All(source, dest string) []plan.Route {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.load()
+	pair := r.key(source, dest, plan.Figure{})
+	var all []plan.Route
+	for _, k := range r.known {
+		if (source == "" || k.Source == pair.source) && (dest == "" || k.Dest == pair.dest) {
+			all = append(all, k)
+		}
+	}
+	slices.SortFunc(all, func(a, b plan.Route) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Dest, b.Dest), b.Worked.Compare(a.Worked),
+			cmp.Compare(a.Figure, b.Figure), cmp.Compare(a.Summary, b.Summary))
+	})
+	return all
+}
+
+// Forget drops what All returns, so that it is found out again, and returns how
+// many routes that were.
+func (r *Routes) Forget(source, dest string) int {
+	all := r.All(source, dest)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range all {
+		key := route{k.Source, k.Dest, k.Figure, k.Summary}
+		delete(r.known, key)
+		delete(r.told, key)
+		if r.store != nil {
+			r.store.Forget(k)
+		}
+	}
+	return len(all)
 }

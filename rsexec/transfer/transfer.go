@@ -231,9 +231,13 @@ func temporary(p sites.Pathname) string {
 // name.
 func (w *work) run(ctx context.Context) error {
 	ladder := w.plan.Ladder
+	w.notePassed(ladder[0])
 	for {
 		err := w.climb(ctx, ladder[0])
 		if err == nil {
+			if w.job.Source.Site != sites.LocalName && w.job.Dest.Site != sites.LocalName {
+				w.Routes.worked(w.job.Source.Site, w.job.Dest.Site, ladder[0])
+			}
 			break
 		}
 		// Other jobs may have met refusals meanwhile.
@@ -252,6 +256,17 @@ func (w *work) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// notePassed tells the person, in one line each and once, what is not tried because
+// it was refused before this process began.
+func (w *work) notePassed(next plan.Figure) {
+	for _, passed := range w.plan.Passed {
+		if line := w.Routes.remembered(w.job.Source.Site, w.job.Dest.Site, passed.Figure); line != "" && w.Notice != nil {
+			w.Notice(fmt.Sprintf("%s %s: %s; going on with %s (%s); ROUTES --forget has it tried again", w.job.Verb, w.job.Dest,
+				line, next.Name, next.Summary))
+		}
+	}
 }
 
 // note tells the person, in one line, what was refused and what comes next.

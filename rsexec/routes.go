@@ -1,0 +1,111 @@
+package rsexec
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"rsexec/grammar"
+	"rsexec/rsexec/plan"
+	"rsexec/rsexec/state"
+	"rsexec/sites"
+)
+
+// routeStore keeps the route table in the state file, where a site goes by its
+// identity. It implements transfer.RouteStore.
+type routeStore struct {
+	file    *stateFile
+	network *network
+}
+
+func (s routeStore) Identity(site string) string { return s.network.identity(site) }
+
+func (s routeStore) Routes() []plan.Route {
+	store, err := s.file.open()
+	if err != nil {
+		return nil
+	}
+	s.file.settle()
+	var all []plan.Route
+	if err := store.Routes(context.Background(), func(r plan.Route) bool { all = append(all, r); return true }); err != nil {
+		return nil // the pairs are asked again
+	}
+	return all
+}
+
+func (s routeStore) Keep(r plan.Route) {
+	if _, err := s.file.open(); err == nil {
+		s.file.change(func(ctx context.Context, store *state.Store) { store.PutRoute(ctx, r) })
+	}
+}
+
+func (s routeStore) Forget(r plan.Route) {
+	if _, err := s.file.open(); err == nil {
+		s.file.change(func(ctx context.Context, store *state.Store) { store.ForgetRoute(ctx, r) })
+	}
+}
+
+// routeEvent is a row of the route table.
+type routeEvent struct {
+	Event        string `json:"event"` // "route"
+	Source       string `json:"source"`
+	Destination  string `json:"destination"`
+	Choreography string `json:"choreography"`
+	Summary      string `json:"summary"`
+	Worked       string `json:"worked,omitempty"`  // when it last did
+	Refused      string `json:"refused,omitempty"` // when it last was
+	Text         string `json:"text,omitempty"`    // why it was refused
+
+	route plan.Route
+}
+
+func (e routeEvent) text() string {
+	const day = "2006-01-02 15:04"
+	line := fmt.Sprintf("%s to %s: %s (%s) ", e.Source, e.Destination, e.Choreography, e.Summary)
+	if e.Refused != "" {
+		return line + "refused " + e.route.Refused.Local().Format(day) + ": " + sites.Printable(e.Text) + "\n"
+	}
+	return line + "worked " + e.route.Worked.Local().Format(day) + "\n"
+}
+
+// routes performs ROUTES [(FROM) site [(TO) site]].
+func (x *Executive) routes(_ context.Context, st *grammar.Statement) error {
+	var ends [2]string
+	for i := range ends {
+		name := strings.ToUpper(strings.TrimSuffix(st.Operand(i).Value(), ":"))
+		if _, there := x.network.Site(name); name != "" && !there {
+			return &sites.Error{Op: st.Verb.Name, Site: name, Kind: sites.NotFound, Msg: "no such site", Hint: "SITES lists them"}
+		}
+		ends[i] = name
+	}
+	if _, forget := st.Option("forget"); forget {
+		n := x.mover.Routes.Forget(ends[0], ends[1])
+		x.printer.notice(fmt.Sprintf("%d routes are forgotten, and tried again", n))
+		return nil
+	}
+	for _, r := range x.mover.Routes.All(ends[0], ends[1]) {
+		e := routeEvent{Event: "route", Source: x.siteCalled(r.Source), Destination: x.siteCalled(r.Dest),
+			Choreography: r.Figure, Summary: r.Summary, Worked: rfc3339(r.Worked), Refused: rfc3339(r.Refused), Text: r.Why, route: r}
+		if err := x.printer.print(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// siteCalled returns the name of the site with an identity, or the identity of one
+// that is not in the network now.
+func (x *Executive) siteCalled(identity string) string {
+	if names := x.network.named(identity); len(names) > 0 {
+		return names[0]
+	}
+	return sites.Printable(identity)
+}
+
+func rfc3339(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
