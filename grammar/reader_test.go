@@ -179,4 +179,5 @@ func BenchmarkReader(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "µs/statement")
 }
