@@ -286,24 +286,27 @@ func TestLinesAndHistory(t *testing.T) {
 
 	term.send("SITE ADD SITE9 ftp://u:hidden@127.0.0.1:1?dsk=no" + enter)
 	term.expect("SITE9 is in the profile")
-	term.send("ECHO the first" + enter)
+	// What is printed differs from what is typed, so that it can be waited for.
+	term.send("ECHO the fi''rst" + enter)
 	term.expect("the first")
-	term.expect("@ ")
-	term.send("ECHO the second" + enter)
+	term.expect("SITE1: @ ")
+	term.send("ECHO the sec''ond" + enter)
 	term.expect("the second")
-	term.expect("@ ")
+	term.expect("SITE1: @ ")
 	term.send(up + up)
-	term.expect("ECHO the first")
+	term.expect("ECHO the fi''rst")
 	term.send(enter)
 	term.expect("the first")
-	term.expect("@ ")
-	term.send(ctrlR + "secon")
-	term.expect("ECHO the second")
+	term.expect("SITE1: @ ")
+	term.send(ctrlR + "sec''")
+	term.expect("ECHO the sec''ond")
 	term.send(enter)
 	term.expect("the second")
+	term.expect("SITE1: @ ")
 	term.send("HISTORY 2" + enter)
-	term.expect("ECHO the second")
-	term.expect("HISTORY 2")
+	term.expect("  ECHO the sec''ond")
+	term.expect("  HISTORY 2")
+	term.expect("SITE1: @ ")
 	term.send("QUIT 7" + enter)
 	if status := term.leave(); status != 7 {
 		t.Errorf("exit status %d, want 7", status)
@@ -311,7 +314,7 @@ func TestLinesAndHistory(t *testing.T) {
 
 	// The next shell of this person has the lines, but no line with a password.
 	kept, err := os.ReadFile(filepath.Join(home, "rsexec", "history"))
-	if err != nil || !strings.Contains(string(kept), "ECHO the first\n") || strings.Contains(string(kept), "hidden") {
+	if err != nil || !strings.Contains(string(kept), "ECHO the fi''rst\n") || strings.Contains(string(kept), "hidden") {
 		t.Errorf("%v; the history is\n%s", err, kept)
 	}
 	term = startTerminal(t, 80, home, site)
