@@ -134,7 +134,7 @@ func TestLongScript(t *testing.T) {
 		return usage.Maxrss
 	}
 	few, many := resident(20_000), resident(200_000)
-	if many > few+16<<10 {
+	if many > few+8<<10 {
 		t.Errorf("ten times as many statements need %d KiB more", many-few)
 	}
 }

@@ -71,7 +71,7 @@ func TestCancel(t *testing.T) {
 				goroutines, sockets := runtime.NumGoroutine(), openSockets()
 
 				m, _ := newMover()
-				j := between(t, verb, source, dest, "timeout=4s")
+				j := between(t, verb, source, dest, "timeout=1s")
 				j.Route = test.route
 				done := make(chan error, 1)
 				go func() {

@@ -150,7 +150,7 @@ func TestWhatRoutesRemember(t *testing.T) {
 			source.write(t, "a", "hello")
 			dest.write(t, "b", "old")
 			m, told := newMover()
-			r, err := m.Do(within(t), between(t, Copy, source, dest, "timeout=4s"))
+			r, err := m.Do(within(t), between(t, Copy, source, dest, "timeout=1s"))
 			if test.kind != sites.Other {
 				checkError(t, err, test.kind, "COPY SITE")
 				dest.check(t, "b", "old")

@@ -66,7 +66,7 @@ func TestChangesAtPeers(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			s := p.start(t)
-			f := site(t, s, "timeout=10s")
+			f := site(t, s, "timeout=3s")
 			ctx := within(t, 2*patience)
 			if err := f.Meet(ctx); err != nil {
 				t.Fatal(err)
@@ -152,7 +152,7 @@ func checkMode(t *testing.T, s *ftptest.Server, name string, want fs.FileMode) {
 func TestUTIME(t *testing.T) {
 	t.Parallel()
 	s := ftptest.Start(t, ftptest.PureFTPd, ftptest.Options{})
-	f := site(t, s, "timeout=10s")
+	f := site(t, s, "timeout=3s")
 	ctx := within(t, patience)
 	if err := store(ctx, f, "/a b", "x", sites.Replace); err != nil {
 		t.Fatal(err)

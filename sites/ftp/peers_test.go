@@ -69,7 +69,7 @@ func TestPeers(t *testing.T) {
 			t.Run(p.name+"/"+options, func(t *testing.T) {
 				t.Parallel()
 				s := p.start(t)
-				f := site(t, s, options+"&timeout=10s")
+				f := site(t, s, options+"&timeout=3s")
 				ctx := within(t, 2*patience)
 				if home, err := f.Home(ctx); home != "/" || err != nil {
 					t.Fatalf("home %q, %v", home, err)
