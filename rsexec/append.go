@@ -66,21 +66,21 @@ func (x *Executive) appendTo(ctx context.Context, st *grammar.Statement, typed s
 }
 
 // job makes the job of a statement that moves one source to a destination.
-func job(st *grammar.Statement, source, dest resolver.Place) transfer.Job {
+func job(st *grammar.Statement, source, dest resolver.Place) transfer.Request {
 	route, _ := st.Option("route")
 	choreography, _ := st.Option("choreography")
-	return transfer.Job{Verb: st.Verb.Name, From: source.Site, Source: source.Pathname, To: dest.Site, Dest: dest.Pathname,
-		Route: strings.ToLower(route), Choreography: strings.ToLower(choreography)}
+	return transfer.Request{Verb: st.Verb.Name, From: source.Site, Source: source.Pathname, To: dest.Site, Dest: dest.Pathname,
+		Options: transfer.Options{Route: strings.ToLower(route), Choreography: strings.ToLower(choreography)}}
 }
 
 // move performs one job and prints its result.
-func (x *Executive) move(ctx context.Context, job transfer.Job) error {
+func (x *Executive) move(ctx context.Context, job transfer.Request) error {
 	_, err := x.moved(ctx, job)
 	return err
 }
 
 // moved performs one job, prints its result and returns it.
-func (x *Executive) moved(ctx context.Context, job transfer.Job) (transfer.Result, error) {
+func (x *Executive) moved(ctx context.Context, job transfer.Request) (transfer.Result, error) {
 	x.tracer.columns(job.Source.Site, job.Dest.Site)
 	result, err := x.mover.Do(ctx, job)
 	if err != nil {

@@ -118,7 +118,7 @@ func (x *Executive) copyOne(ctx context.Context, st *grammar.Statement, source r
 }
 
 // moveOrLeave performs one job, unless --update leaves it out.
-func (x *Executive) moveOrLeave(ctx context.Context, st *grammar.Statement, source resolver.Place, j transfer.Job) error {
+func (x *Executive) moveOrLeave(ctx context.Context, st *grammar.Statement, source resolver.Place, j transfer.Request) error {
 	if x.isUpToDate(ctx, st, source, j) {
 		return nil
 	}
@@ -128,7 +128,7 @@ func (x *Executive) moveOrLeave(ctx context.Context, st *grammar.Statement, sour
 // isUpToDate reports whether --update leaves a copy out: there is a file of the same
 // size at the destination, modified no earlier than the source. Of what a site does
 // not tell nothing is assumed; what is wrong then, the copy tells.
-func (x *Executive) isUpToDate(ctx context.Context, st *grammar.Statement, source resolver.Place, j transfer.Job) bool {
+func (x *Executive) isUpToDate(ctx context.Context, st *grammar.Statement, source resolver.Place, j transfer.Request) bool {
 	if _, update := st.Option("update"); !update {
 		return false
 	}
@@ -149,7 +149,7 @@ func (x *Executive) isUpToDate(ctx context.Context, st *grammar.Statement, sourc
 }
 
 // copyJob makes the job of one copy, to where the target's pathname is for it.
-func copyJob(st *grammar.Statement, source resolver.Place, dest target, to sites.Pathname) transfer.Job {
+func copyJob(st *grammar.Statement, source resolver.Place, dest target, to sites.Pathname) transfer.Request {
 	j := job(st, source, dest.Place)
 	j.Dest, j.Exact = to, dest.isDirectory()
 	return j

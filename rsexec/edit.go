@@ -179,7 +179,7 @@ func (e *editing) stillSame(ctx context.Context, digest, read string) error {
 }
 
 // job makes the job that fetches the file or puts it back.
-func (e *editing) job(from, to resolver.Place) transfer.Job {
+func (e *editing) job(from, to resolver.Place) transfer.Request {
 	j := job(e.st, from, to)
 	j.Exact = true
 	return j

@@ -57,7 +57,7 @@ func (x *Executive) putOutput(ctx context.Context, st *grammar.Statement, spool 
 		return writeTo(ctx, dest, spool)
 	}
 	from, _ := x.network.Site(sites.LocalName) // it is always there
-	job := transfer.Job{Verb: transfer.Copy, From: from, Source: sites.Pathname{Site: sites.LocalName, Path: spool}, To: dest.Site, Dest: dest.Pathname}
+	job := transfer.Request{Verb: transfer.Copy, From: from, Source: sites.Pathname{Site: sites.LocalName, Path: spool}, To: dest.Site, Dest: dest.Pathname}
 	if st.Output.Append {
 		job.Verb = transfer.Append
 	}

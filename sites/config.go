@@ -17,6 +17,7 @@ import (
 // What a configuration says before anything is set.
 const (
 	DefaultMaxSessions = 8                // how many sessions a site is asked for at most
+	DefaultStall       = 60 * time.Second // how long a transfer may stand still
 	DefaultTimeout     = 30 * time.Second // how long it is waited for
 	Anonymous          = "anonymous"      // the user
 	AnonymousPassword  = "rsexec@"        // and the password that goes with it
@@ -42,6 +43,7 @@ type Config struct {
 	Active          bool          // passive=no: the site connects to the user's host for data
 	NotInDSK        bool          // dsk=no: partial names are not looked up here
 	Timeout         time.Duration // how long to wait for a connection or a reply
+	StallTimeout    time.Duration // how long a transfer may stand still; 0 is for ever
 }
 
 // OptionKind tells what the value of an option is.
@@ -103,6 +105,8 @@ func Options() []Option {
 			get: func(c *Config) string { return yesUnless(c.NotInDSK) }},
 		{Name: "timeout", Help: "how long to wait for a connection or a reply, as in 30s",
 			set: setTimeout, get: func(c *Config) string { return c.Timeout.String() }},
+		{Name: "stall-timeout", Help: "how long a transfer may stand still before it is stopped and gone on with, as in 60s; 0 is for ever",
+			set: setStallTimeout, get: func(c *Config) string { return c.StallTimeout.String() }},
 		{Name: "tls", Help: "auto, require or off; this version speaks no TLS and refuses require",
 			set: setTLS, get: func(*Config) string { return "" }},
 	}
@@ -240,6 +244,15 @@ func setTimeout(c *Config, v string) error {
 	return nil
 }
 
+func setStallTimeout(c *Config, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 {
+		return errors.New("expected a time such as 60s or 5m, or 0")
+	}
+	c.StallTimeout = d
+	return nil
+}
+
 func setTLS(_ *Config, v string) error {
 	switch v {
 	case "auto", "off":
@@ -258,7 +271,7 @@ func NewConfig(name string, defaults ...Setting) (Config, error) {
 		return Config{}, err
 	}
 	c := Config{Name: name, Scheme: "ftp", Port: 21, User: Anonymous, Password: AnonymousPassword,
-		MaxSessions: DefaultMaxSessions, Timeout: DefaultTimeout}
+		MaxSessions: DefaultMaxSessions, Timeout: DefaultTimeout, StallTimeout: DefaultStall}
 	for _, d := range defaults {
 		if err := c.Set(d.Option, d.Value); err != nil {
 			return Config{}, err

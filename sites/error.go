@@ -112,9 +112,15 @@ func KindOf(err error) Kind {
 	return Other
 }
 
-// Stopped returns the error of work that ended with its context.
+// Stopped returns the error of work that ended with its context: the cause, if that
+// is an *Error.
 func Stopped(ctx context.Context) *Error {
 	err := context.Cause(ctx)
+	var known *Error
+	if errors.As(err, &known) {
+		c := *known
+		return &c
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &Error{Kind: Unreachable, Msg: "it took too long", Err: err}
 	}

@@ -212,13 +212,13 @@ func TestFailures(t *testing.T) {
 		},
 		{
 			name:    "source dies in mid-transfer, COPY",
-			source:  func(t *testing.T) string { return ftptest.Play(t, breakingSource, gone).URL() },
+			source:  func(t *testing.T) string { return ftptest.Play(t, breakingSource, gone, gone, gone, gone).URL() },
 			command: "COPY SITE1:PROG1.PL1 SITE2:PROG2.PL1",
 			status:  1, line: "COPY SITE2:/PROG2.PL1: log in at SITE1: the server said 421 going down",
 		},
 		{
 			name:    "source dies in mid-transfer, APPEND",
-			source:  func(t *testing.T) string { return ftptest.Play(t, breakingSource, gone).URL() },
+			source:  func(t *testing.T) string { return ftptest.Play(t, breakingSource, gone, gone, gone, gone, gone).URL() },
 			command: "APPEND SITE1:PROG1.PL1 SITE2:PROG2.PL1",
 			status:  1, line: "bytes were appended to the 22 that were there", partial: true,
 		},

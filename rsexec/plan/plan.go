@@ -41,6 +41,7 @@ type Request struct {
 	Source, Dest End
 	Route        string // Auto, Direct or Through; "" is Auto
 	Choreography string // only this one; "" is any
+	Limited      bool   // its rate is limited, which only the user's host can do
 	Final        string // the name that the destination takes when it is whole; "" is its own
 
 	// Refused tells why a figure is known not to work between these sites; ""
@@ -137,6 +138,9 @@ func (r Request) against(f Figure) (why string, asked bool) {
 	}
 	if f.ThroughUser() {
 		return "", false
+	}
+	if r.Limited {
+		return "the command limits the rate, which only this host can do", true
 	}
 	if pinned := r.Choreography == f.Name || s.Only == f.Name || d.Only == f.Name; !pinned {
 		switch {

@@ -16,7 +16,7 @@ type yield = func(dir sites.Pathname, e sites.Entry, listed time.Time) bool
 // PutListing puts the listing of a directory, as it was at the time given, in
 // the place of the one that the index has; all of it, or on an error nothing.
 func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time, entries []sites.Entry) error {
-	return fail("write the index", s.change(ctx, func(tx *sql.Tx) error {
+	return fail("write the index", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var id int64
 		err := tx.QueryRowContext(ctx, `INSERT INTO directory (site, path, listed) VALUES (?, ?, ?)
 			ON CONFLICT DO UPDATE SET listed = excluded.listed RETURNING id`,
@@ -113,7 +113,7 @@ func (s *Store) Directories(ctx context.Context, yield func(dir sites.Pathname, 
 
 // PutHome notes where a site's home directory is.
 func (s *Store) PutHome(ctx context.Context, site, path string) error {
-	_, err := s.db.ExecContext(ctx, "INSERT OR REPLACE INTO home (site, path) VALUES (?, ?)", site, []byte(path))
+	err := s.exec(ctx, "INSERT OR REPLACE INTO home (site, path) VALUES (?, ?)", site, []byte(path))
 	return fail("write the index", err)
 }
 
@@ -178,7 +178,7 @@ func (s *Store) query(ctx context.Context, yield yield, query string, args ...an
 // Put notes one entry of a directory that is in the index: it was made or
 // changed. Nothing is done for a directory that is not.
 func (s *Store) Put(ctx context.Context, dir sites.Pathname, e sites.Entry) error {
-	_, err := s.db.ExecContext(ctx, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified)
+	err := s.exec(ctx, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified)
 		SELECT ?, id, ?, ?, ? FROM directory WHERE site = ? AND path = ?`,
 		[]byte(e.Name), int(e.Type), e.Size, milli(e.Modified), dir.Site, []byte(dir.Path))
 	return fail("write the index", err)
@@ -186,7 +186,7 @@ func (s *Store) Put(ctx context.Context, dir sites.Pathname, e sites.Entry) erro
 
 // Remove notes that a directory has no entry of this name.
 func (s *Store) Remove(ctx context.Context, p sites.Pathname) error {
-	_, err := s.db.ExecContext(ctx, `DELETE FROM entry WHERE name = ?
+	err := s.exec(ctx, `DELETE FROM entry WHERE name = ?
 		AND directory = (SELECT id FROM directory WHERE site = ? AND path = ?)`,
 		[]byte(p.Base()), p.Site, []byte(p.Dir().Path))
 	return fail("write the index", err)
@@ -194,7 +194,7 @@ func (s *Store) Remove(ctx context.Context, p sites.Pathname) error {
 
 // Forget drops a directory from the index; all of a site's if the path is "".
 func (s *Store) Forget(ctx context.Context, dir sites.Pathname) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM directory WHERE site = ? AND (path = ? OR ? = '')", dir.Site, []byte(dir.Path), dir.Path)
+	err := s.exec(ctx, "DELETE FROM directory WHERE site = ? AND (path = ? OR ? = '')", dir.Site, []byte(dir.Path), dir.Path)
 	return fail("write the index", err)
 }
 

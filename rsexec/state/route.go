@@ -8,14 +8,14 @@ import (
 
 // PutRoute keeps a row of the route table in the place of the one with its key.
 func (s *Store) PutRoute(ctx context.Context, r plan.Route) error {
-	_, err := s.db.ExecContext(ctx, `INSERT OR REPLACE INTO route (source, dest, figure, summary, worked, refused, why)
+	err := s.exec(ctx, `INSERT OR REPLACE INTO route (source, dest, figure, summary, worked, refused, why)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`, r.Source, r.Dest, r.Figure, r.Summary, milli(r.Worked), milli(r.Refused), r.Why)
 	return fail("write the route table", err)
 }
 
 // ForgetRoute drops the row of the route table with the key of r.
 func (s *Store) ForgetRoute(ctx context.Context, r plan.Route) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM route WHERE source = ? AND dest = ? AND figure = ? AND summary = ?",
+	err := s.exec(ctx, "DELETE FROM route WHERE source = ? AND dest = ? AND figure = ? AND summary = ?",
 		r.Source, r.Dest, r.Figure, r.Summary)
 	return fail("write the route table", err)
 }

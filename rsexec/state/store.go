@@ -19,7 +19,14 @@ import (
 // and several processes may have the file open. Their errors are of kind Other
 // or Cancelled.
 type Store struct {
-	db *sql.DB
+	db   *sql.DB
+	file string
+
+	changes chan change
+	closing chan struct{} // closed when no more changes are taken
+	written chan struct{} // closed when the last one is made
+
+	owner owner
 }
 
 // busyTimeout is how long a change waits for another process's.
@@ -58,6 +65,51 @@ var migrations = []string{
 		why     TEXT NOT NULL,
 		PRIMARY KEY (source, dest, figure, summary)
 	) STRICT, WITHOUT ROWID;`,
+	`CREATE TABLE job (
+		id        INTEGER PRIMARY KEY AUTOINCREMENT, -- a number never means another job
+		statement TEXT NOT NULL,
+		verb      TEXT NOT NULL,
+		owner     TEXT NOT NULL,    -- '' is nobody
+		complete  INTEGER NOT NULL, -- all that the statement names is in transfer
+		begun     INTEGER NOT NULL, -- Unix milliseconds
+		ended     INTEGER NOT NULL, -- as begun; 0 is not yet
+		done      INTEGER NOT NULL, -- transfers
+		bytes     INTEGER NOT NULL  -- of those
+	) STRICT;
+	CREATE TABLE transfer (
+		job       INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+		n         INTEGER NOT NULL, -- their order
+		parent    INTEGER NOT NULL, -- n of the tree that it is in; 0 is none
+		first     INTEGER NOT NULL, -- n of the first of those from the same source to several destinations
+		what      INTEGER NOT NULL, -- a file, a tree, or a file to be deleted
+		source_site TEXT NOT NULL,
+		source    BLOB NOT NULL,
+		dest_site TEXT NOT NULL,
+		dest      BLOB NOT NULL,
+		size      INTEGER NOT NULL, -- of the source; -1 is not known
+		modified  INTEGER NOT NULL, -- of the source, Unix milliseconds; 0 is not known
+		phase     INTEGER NOT NULL,
+		temporary BLOB NOT NULL,
+		aside     BLOB NOT NULL,
+		there     INTEGER NOT NULL, -- the destination was there before
+		before    INTEGER NOT NULL, -- the size of the file that is written to, before; -1 is not known
+		arrived   INTEGER NOT NULL,
+		verified  TEXT NOT NULL,
+		attempts  INTEGER NOT NULL,
+		failed    INTEGER NOT NULL, -- when the last try failed, Unix milliseconds; 0 is not
+		kind      INTEGER NOT NULL, -- of the error, as its code and text
+		code      INTEGER NOT NULL,
+		error     TEXT NOT NULL,
+		PRIMARY KEY (job, n)
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE job_site (
+		job      INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+		name     TEXT NOT NULL,
+		identity TEXT NOT NULL, -- which site that was
+		PRIMARY KEY (job, name)
+	) STRICT, WITHOUT ROWID;
+	CREATE UNIQUE INDEX transfer_in_tree ON transfer (job, parent, source) WHERE parent <> 0;
+	CREATE INDEX transfer_begun ON transfer (dest) WHERE phase = 1;`,
 }
 
 // Open opens the state file. A file that is missing is made, and its folder,
@@ -65,11 +117,12 @@ var migrations = []string{
 func Open(ctx context.Context, file string) (*Store, error) {
 	db, err := open(file)
 	if err == nil {
-		s := &Store{db: db}
+		s := &Store{db: db, file: file, changes: make(chan change), closing: make(chan struct{}), written: make(chan struct{})}
+		go s.write()
 		if err = s.migrate(ctx); err == nil {
 			return s, nil
 		}
-		err = errors.Join(err, db.Close())
+		err = errors.Join(err, s.Close())
 	}
 	return nil, &sites.Error{Op: "open the state file " + file, Kind: sites.Other, Err: err, Hint: "name another one with --state"}
 }
@@ -98,7 +151,7 @@ func open(file string) (*sql.DB, error) {
 
 // migrate brings the schema up to date.
 func (s *Store) migrate(ctx context.Context) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var version int
 		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 			return err
@@ -116,29 +169,13 @@ func (s *Store) migrate(ctx context.Context) error {
 	})
 }
 
-// change performs work in one transaction.
-func (s *Store) change(ctx context.Context, work func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := work(tx); err != nil {
-		return errors.Join(err, ignoreDone(tx.Rollback()))
-	}
-	return tx.Commit()
+// Close makes the changes that wait and closes the file. No job is this process's
+// any more.
+func (s *Store) Close() error {
+	close(s.closing)
+	<-s.written
+	return errors.Join(s.owner.release(), s.db.Close())
 }
-
-// ignoreDone drops the error of rolling back what a cancelled context has
-// rolled back already.
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
-	return err
-}
-
-// Close closes the file.
-func (s *Store) Close() error { return s.db.Close() }
 
 // fail gives an error of the database the form of the program's.
 func fail(op string, err error) error {

@@ -6,40 +6,150 @@ import (
 	"fmt"
 	"time"
 
-	"rsexec/rsexec/plan"
 	"rsexec/sites"
 )
 
 // account finds out how much arrived when f broke an attempt, and sets where
 // the next one starts. complete says that all of it did. lost is an error that
-// ends the job.
+// ends the transfer.
 func (w *work) account(ctx context.Context, f *failure) (complete bool, lost error) {
-	if !w.job.appends() {
-		return false, nil // the next attempt writes the temporary file anew
+	if !w.ask.appends() {
+		return w.accountForCopy(ctx, f.over)
 	}
 	conflict := func(format string, args ...any) error {
-		return &sites.Error{Op: w.job.Verb, Site: w.job.Dest.Site, Path: w.job.Dest.Path, Kind: sites.Conflict,
-			Msg: fmt.Sprintf(format, args...), Hint: "look at the file before anything is tried again", Err: f.err}
+		e := w.wrong(w.ask.Dest, sites.Conflict, fmt.Sprintf(format, args...))
+		e.Hint, e.Err = "look at the file before anything is tried again", f.err
+		return e
 	}
 	now, err := w.stillSize(ctx, f.over)
 	switch {
 	case ctx.Err() != nil:
 		return false, sites.Stopped(ctx)
+	case sites.KindOf(err).Retryable():
+		return false, err // it may be found out later
 	case err != nil:
 		return false, conflict("it broke off, and how much arrived cannot be found out (%v)", err)
-	case now < 0 || w.before < 0:
-		return false, conflict("it broke off, and %s does not tell how much arrived", w.job.Dest.Site)
+	case now < 0 || w.row.Before < 0:
+		return false, conflict("it broke off, and %s does not tell how much arrived", w.ask.Dest.Site)
 	}
-	arrived := now - w.before
+	arrived := now - w.row.Before
 	switch {
-	case arrived < w.arrived, w.size >= 0 && arrived > w.size:
+	case w.ask.ASCII && arrived > 0:
+		return false, conflict("it broke off, and how much of a text arrived cannot be told from the %d bytes that it has grown by", arrived)
+	case arrived < w.row.Arrived, w.row.Size >= 0 && arrived > w.row.Size:
 		return false, conflict("it held %d bytes before and holds %d now, which %s%s does not explain",
-			w.before, now, w.job.Source, ofBytes(w.size))
-	case arrived == w.size && (w.exists || arrived > 0): // an empty file has to be made first
+			w.row.Before, now, w.ask.Source, ofBytes(w.row.Size))
+	case arrived == w.row.Size && (w.row.There || arrived > 0): // an empty file has to be made first
 		return true, nil
 	}
-	w.arrived = arrived
+	w.row.Arrived = arrived
 	return false, nil
+}
+
+// accountForCopy does so for a file that can be written anew: what arrived is gone
+// on from only if it is much, and sure to be the beginning of the file.
+func (w *work) accountForCopy(ctx context.Context, over bool) (complete bool, lost error) {
+	w.row.Arrived = 0
+	now, err := w.sizeOf(ctx, w.plan.Dest.Path)
+	switch {
+	case err != nil:
+		return false, err
+	case now > w.row.Size: // the source is not what it was, if its size was known at all
+		if err := w.lookAgain(ctx); err != nil {
+			return false, err
+		}
+		fallthrough
+	case w.noRestart || now < w.limits.worth:
+		if !over {
+			err = w.elsewhere(ctx)
+		}
+		return false, err
+	}
+	if now, err = w.stillSize(ctx, over); err != nil {
+		return false, err
+	}
+	w.row.Arrived = min(now, w.row.Size)
+	return now == w.row.Size, nil
+}
+
+// lookAgain describes the source anew, for it may be another than it was.
+func (w *work) lookAgain(ctx context.Context) error {
+	return w.again(ctx, func() error {
+		e, err := w.ask.From.Stat(ctx, w.ask.Source.Path)
+		if err == nil {
+			w.row.Size, w.row.Modified = e.Size, exactTime(e)
+		}
+		return err
+	})
+}
+
+// elsewhere has the next attempt write to another temporary file, for the server may
+// yet write to this one.
+func (w *work) elsewhere(ctx context.Context) error {
+	if w.ask.InPlace {
+		_, err := w.stillSize(ctx, false)
+		return err
+	}
+	switch err := w.discard(ctx); {
+	case err != nil && ctx.Err() != nil, sites.KindOf(err).Retryable():
+		return err
+	case err != nil: // then it is written over, once nothing more comes
+		_, err := w.stillSize(ctx, false)
+		return err
+	}
+	w.late = append(w.late, w.row.Temporary)
+	w.row.Temporary = temporary(w.ask.Dest)
+	w.plan.Dest.Path = w.row.Temporary
+	return w.save(ctx)
+}
+
+// discard deletes the temporary file, if there is one.
+func (w *work) discard(ctx context.Context) error {
+	if w.row.Temporary == "" {
+		return nil
+	}
+	return w.remove(ctx, w.row.Temporary)
+}
+
+// remove deletes a file at the destination's site, which may be gone.
+func (w *work) remove(ctx context.Context, path string) error {
+	return w.again(ctx, func() error {
+		err := w.ask.To.Delete(ctx, path)
+		if err == nil || sites.KindOf(err).Retryable() {
+			return err
+		}
+		// Servers have one and the same reply where there is no such file and where it
+		// may not be deleted.
+		if _, missing := w.ask.To.Stat(ctx, path); sites.KindOf(missing) == sites.NotFound {
+			return nil
+		}
+		return err
+	})
+}
+
+// sweep deletes what a server wrote after it had been given up.
+func (w *work) sweep(ctx context.Context) {
+	for _, path := range w.late {
+		if _, err := w.ask.To.Stat(ctx, path); err == nil {
+			w.ask.To.Delete(ctx, path) // it was deleted once; the transfer itself is done
+		}
+	}
+}
+
+// recall finds out what an earlier process left of the transfer, and whether that is
+// all of it.
+func (w *work) recall(ctx context.Context) (complete bool, err error) {
+	if w.ask.appends() {
+		w.touched = true
+		if err := w.begin(ctx); err != nil {
+			return false, err
+		}
+		return w.account(ctx, &failure{err: errors.New("rsexec ended in the middle of it")})
+	}
+	if complete, err = w.accountForCopy(ctx, false); err == nil && !complete {
+		err = w.save(ctx)
+	}
+	return complete && w.row.Size > 0, err
 }
 
 // ofBytes puts a size behind a pathname, if it is known.
@@ -76,133 +186,46 @@ func (w *work) stillSize(ctx context.Context, over bool) (int64, error) {
 	return last, err
 }
 
-func (w *work) destSize(ctx context.Context) (int64, error) {
-	e, err := w.job.To.Stat(ctx, w.plan.Dest.Path)
-	switch {
-	case sites.KindOf(err) == sites.NotFound:
-		return 0, nil
-	case err != nil:
-		return 0, err
-	}
-	return e.Size, nil
+func (w *work) destSize(ctx context.Context) (int64, error) { return w.sizeOf(ctx, w.plan.Dest.Path) }
+
+// sizeOf returns the size of a file at the destination's site, as stillSize does.
+func (w *work) sizeOf(ctx context.Context, path string) (size int64, err error) {
+	err = w.again(ctx, func() error {
+		e, err := w.ask.To.Stat(ctx, path)
+		size = e.Size
+		if sites.KindOf(err) == sites.NotFound {
+			size, err = 0, nil
+		}
+		return err
+	})
+	return size, err
 }
 
-// verify compares the sizes, as far as the sites tell them.
-func (w *work) verify(ctx context.Context) error {
-	if w.size >= 0 {
-		w.bytes = w.size
+// check compares the sizes when both servers have said that the transfer is
+// complete, as far as the sites tell them. What is missing is asked for again.
+func (w *work) check(ctx context.Context, try int) (complete bool, err error) {
+	if w.bytes < 0 {
+		w.bytes = w.row.Size
 	}
-	w.verified = "none"
-	if w.before < 0 {
-		return nil
+	if w.row.Before < 0 || w.ask.ASCII {
+		return true, nil
 	}
 	now, err := w.destSize(ctx)
-	if err != nil {
-		return sites.During("verify", w.job.Dest, err)
+	switch arrived := now - w.row.Before; {
+	case err != nil:
+		return false, sites.During("verify", w.ask.Dest, err)
+	case now < 0:
+		return true, nil
+	case w.row.Size < 0:
+		w.bytes = arrived
+		return true, nil
+	case arrived == w.row.Size:
+		w.verified = BySize
+		return true, nil
 	}
-	if now < 0 {
-		return nil
+	e := w.wrong(w.ask.Dest, sites.Conflict, fmt.Sprintf("both servers said that the transfer is complete, but %d of %d bytes are there", now-w.row.Before, w.row.Size))
+	if try == tries || w.ask.appends() { // the size may lag behind, and nothing is appended twice
+		return false, e
 	}
-	if w.size < 0 {
-		w.bytes = now - w.before
-		return nil
-	}
-	if now-w.before != w.size {
-		return &sites.Error{Op: w.job.Verb, Site: w.job.Dest.Site, Path: w.job.Dest.Path, Kind: sites.Conflict,
-			Msg: fmt.Sprintf("both servers said that the transfer is complete, but %d of %d bytes are there", now-w.before, w.size)}
-	}
-	w.verified = "size"
-	return nil
-}
-
-// rename gives the new file its name. Where that name cannot be taken over,
-// the old file is moved aside first, and back if the second step fails.
-func (w *work) rename(ctx context.Context) error {
-	to, temp, final := w.job.To, w.plan.Dest.Path, w.job.Dest.Path
-	err := w.move(ctx, temp, final)
-	var e *sites.Error
-	if taken := w.exists && errors.As(err, &e) && e.Code != 0 && e.Path == final && e.Kind != sites.Busy; !taken {
-		return err
-	}
-	// Once the old file has lost its name nothing may come in between.
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), w.limits.clean)
-	defer stop()
-	aside := temporary(w.job.Dest)
-	if w.move(ctx, final, aside) != nil {
-		return err // the first refusal tells more
-	}
-	if err := w.move(ctx, temp, final); err != nil {
-		if back := w.move(ctx, aside, final); back != nil {
-			return &sites.Error{Op: w.job.Verb, Site: w.job.Dest.Site, Path: final, Kind: sites.Conflict,
-				Msg: fmt.Sprintf("the old file is now %s and cannot be given its name back (%v)", aside, back), Err: err}
-		}
-		return err
-	}
-	if err := to.Delete(ctx, aside); err != nil {
-		return &sites.Error{Op: w.job.Verb, Site: w.job.Dest.Site, Path: aside, Kind: sites.Conflict,
-			Msg: "the new file is in place; the old one could not be deleted", Err: err}
-	}
-	return nil
-}
-
-// move gives a file at the destination another name. Where the connection is
-// lost it finds out whether that was done before.
-func (w *work) move(ctx context.Context, from, to string) error {
-	err := w.job.To.Rename(ctx, from, to)
-	if sites.KindOf(err) == sites.Unreachable {
-		if _, gone := w.job.To.Stat(ctx, from); sites.KindOf(gone) == sites.NotFound {
-			return nil
-		}
-	}
-	return err
-}
-
-// leave makes the error of a job that is given up: it removes a COPY's
-// temporary file and says what an APPEND left behind. ctx may have ended.
-func (w *work) leave(ctx context.Context, err error) error {
-	pathname := w.job.Dest
-	var f *failure
-	if errors.As(err, &f) {
-		err = f.err
-		if f.role == plan.Source {
-			pathname = w.job.Source
-		}
-	}
-	if ctx.Err() != nil && sites.KindOf(err) != sites.Conflict {
-		err, pathname = sites.Stopped(ctx), w.job.Dest
-	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), w.limits.clean)
-	defer stop()
-	var cause *sites.Error
-	if errors.As(err, &cause) && cause.Op != "" && cause.Op != w.job.Verb {
-		// What was being done then, such as logging in again, is not what the
-		// person asked for.
-		err = &sites.Error{Site: w.job.Dest.Site, Path: w.job.Dest.Path, Kind: cause.Kind, Err: cause}
-	}
-	e := *sites.During(w.job.Verb, pathname, err).(*sites.Error)
-	if (e.Kind == sites.Permission || e.Kind == sites.NotFound) && e.Site == w.job.Dest.Site {
-		parent := w.job.Dest.Dir()
-		if _, err := w.job.To.Stat(ctx, parent.Path); sites.KindOf(err) == sites.NotFound {
-			e.Kind, e.Msg = sites.NotFound, "no such directory as "+parent.String()
-		}
-	}
-	switch {
-	case w.attempts == 0:
-	case !w.job.appends():
-		gone := w.job.To.Delete(ctx, w.plan.Dest.Path)
-		if gone != nil && sites.KindOf(gone) != sites.NotFound {
-			e.Hint = fmt.Sprintf("a part of it may be left as %s", sites.Pathname{Site: w.job.Dest.Site, Path: w.plan.Dest.Path})
-		}
-	case w.touched && e.Kind != sites.Conflict:
-		now, err := w.stillSize(ctx, f == nil || f.over || f.nothing)
-		switch {
-		case err != nil || now < 0 || w.before < 0:
-			e.Hint = "how much was appended is not known"
-		case now != w.before && w.size >= 0:
-			e.Hint = fmt.Sprintf("%d of %d bytes were appended to the %d that were there", now-w.before, w.size, w.before)
-		case now != w.before:
-			e.Hint = fmt.Sprintf("%d bytes were appended to the %d that were there", now-w.before, w.before)
-		}
-	}
-	return &e
+	return w.accountForCopy(ctx, true)
 }

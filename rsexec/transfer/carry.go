@@ -5,37 +5,44 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 
 	"rsexec/rsexec/plan"
 	"rsexec/sites"
 	"rsexec/sites/ftp"
+	"rsexec/sites/lines"
 )
 
 // carry runs one figure once, from the byte that is wanted next.
 func (w *work) carry(ctx context.Context, f plan.Figure) error {
-	ends, err := lease(ctx, w.job.From, w.job.To)
+	ends, err := lease(ctx, w.ask.From, w.ask.To)
 	if err != nil {
 		return err
 	}
 	defer ends.release()
+	w.base = max(w.in.Load(), w.out.Load())
 	if f.ThroughUser() {
-		return w.join(ctx, ends)
+		if w.ask.ASCII {
+			ends.text()
+		}
+		return w.watched(ctx, func(ctx context.Context) error { return w.join(ctx, ends) })
 	}
 	source, dest := ends.source.(*ftp.Session), ends.dest.(*ftp.Session)
 	for _, s := range []*ftp.Session{source, dest} {
-		if err := s.Image(ctx); err != nil {
+		if err := s.Represent(ctx, w.ask.ASCII); err != nil {
 			return err
 		}
 	}
 	vars := w.plan.Vars()
 	vars["source"], vars["dest"] = source.DataAddr().String(), dest.DataAddr().String()
 	rows := f.Rows
-	if w.arrived > 0 {
-		rows = restarting(rows, w.arrived)
+	if w.row.Arrived > 0 {
+		vars["put"] = "APPE"
+		rows = restarting(rows, w.row.Arrived)
 	}
-	return perform(ctx, w.limits, rows, vars, source, dest)
+	return w.watched(ctx, func(ctx context.Context) error { return perform(ctx, w.limits, rows, vars, source, dest) })
 }
 
 // restarting returns the rows with REST before the source's transfer command
@@ -53,12 +60,12 @@ func (w *work) join(ctx context.Context, ends ends) error {
 		w.in.Add(received)
 		w.out.Add(sent)
 	}})
-	r, err := ends.source.Open(ctx, w.job.Source.Path, w.arrived)
+	r, err := ends.source.Open(ctx, w.ask.Source.Path, w.row.Arrived)
 	if err != nil {
 		return &failure{role: plan.Source, nothing: true, err: err}
 	}
 	mode := sites.Replace
-	if w.job.appends() {
+	if w.ask.appends() || w.row.Arrived > 0 {
 		mode = sites.Append
 	}
 	to, err := ends.dest.Store(ctx, w.plan.Dest.Path, mode)
@@ -66,7 +73,11 @@ func (w *work) join(ctx context.Context, ends ends) error {
 		r.Close() // nothing was wanted of it
 		return &failure{role: plan.Dest, nothing: true, err: err}
 	}
-	n, err := io.Copy(to, r)
+	into, ended := w.lineEnds(to)
+	n, err := io.Copy(into, limited(ctx, r, w.ask.Limit))
+	if err == nil {
+		err = ended()
+	}
 	if closed := r.Close(); err == nil {
 		err = closed
 	}
@@ -77,21 +88,44 @@ func (w *work) join(ctx context.Context, ends ends) error {
 	if err := to.Commit(); err != nil {
 		return &failure{role: plan.Dest, err: err, over: w.over(err)}
 	}
-	w.bytes = w.arrived + n
+	w.bytes = w.row.Arrived + n
 	return nil
+}
+
+// lineEnds returns what to write to, so that a text at this host has this host's line
+// ends; ended comes after the last of it. On Windows those are the network's.
+func (w *work) lineEnds(to io.Writer) (into io.Writer, ended func() error) {
+	ended = func() error { return nil }
+	switch from, dest := w.plan.Source.Site.Local, w.plan.Dest.Site.Local; {
+	case !w.ask.ASCII || from == dest || runtime.GOOS == "windows":
+		return to, ended
+	case from:
+		return lines.ToNetwork(to), ended
+	}
+	text := lines.FromNetwork(to)
+	return text, text.Close
 }
 
 // over reports whether err shows that the destination writes no more: it said
 // so itself, or is this host.
 func (w *work) over(err error) bool {
 	var e *sites.Error
-	return w.plan.Dest.Site.Local || errors.As(err, &e) && e.Code != 0 && e.Site == w.job.Dest.Site
+	return w.plan.Dest.Site.Local || errors.As(err, &e) && e.Code != 0 && e.Site == w.ask.Dest.Site
 }
 
 // ends are the two ends of a transfer, taken for it alone.
 type ends struct {
 	source, dest opener
 	release      func()
+}
+
+// text has both ends transfer a text.
+func (e *ends) text() {
+	for _, end := range []*opener{&e.source, &e.dest} {
+		if s, ok := (*end).(*ftp.Session); ok {
+			*end = ftp.Text{Session: s}
+		}
+	}
 }
 
 // opener is what a transfer through this host needs of each end: a session

@@ -23,6 +23,12 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
+// said reports whether it is what a server said, and not the loss of a connection.
+func (f *failure) said() bool {
+	var e *sites.Error
+	return errors.As(f.err, &e) && e.Code != 0
+}
+
 // refusal reports whether a server said, or showed, that it does not want to
 // do it in this way, whichever file it is.
 func (f *failure) refusal() bool {

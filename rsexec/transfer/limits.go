@@ -38,6 +38,13 @@ type limits struct {
 
 	// pause is how long is waited before the second try; it doubles with each.
 	pause time.Duration
+
+	// look is how often it is asked how much has arrived.
+	look time.Duration
+
+	// worth is how many bytes of a broken COPY are worth going on from: with fewer
+	// it is quicker, and safer, to begin anew.
+	worth int64
 }
 
 // usual returns the limits of everyday work.
@@ -47,5 +54,6 @@ func usual() limits {
 		verdict: time.Second, settle: 3 * time.Second,
 		still: 300 * time.Millisecond, stillAlone: 2 * time.Second, changing: 30 * time.Second,
 		clean: 5 * time.Second, pause: 500 * time.Millisecond,
+		look: time.Second, worth: 1 << 20,
 	}
 }

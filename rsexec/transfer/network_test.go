@@ -39,6 +39,7 @@ func hasty() *limits {
 		verdict: 200 * time.Millisecond, settle: 300 * time.Millisecond,
 		still: 10 * time.Millisecond, stillAlone: 100 * time.Millisecond, changing: 2 * time.Second,
 		clean: 5 * time.Second, pause: time.Millisecond,
+		look: 10 * time.Millisecond, worth: 4,
 	}
 }
 
@@ -189,13 +190,13 @@ func siteAt(t testing.TB, name, url, options string) *ftp.Site {
 }
 
 // job makes a job from the site SITE1 to the site SITE2.
-func job(verb string, from, to sites.Site, source, dest string) Job {
-	return Job{Verb: verb, From: from, To: to,
+func job(verb string, from, to sites.Site, source, dest string) Request {
+	return Request{Verb: verb, From: from, To: to,
 		Source: sites.Pathname{Site: from.Name(), Path: source}, Dest: sites.Pathname{Site: to.Name(), Path: dest}}
 }
 
 // between makes a job between two hosts.
-func between(t testing.TB, verb string, source, dest *host, options string) Job {
+func between(t testing.TB, verb string, source, dest *host, options string) Request {
 	t.Helper()
 	return job(verb, siteAt(t, "SITE1", source.url, options), siteAt(t, "SITE2", dest.url, options), "/a", "/b")
 }

@@ -13,28 +13,71 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rsexec/rsexec/plan"
+	"rsexec/rsexec/state"
 	"rsexec/sites"
 	"rsexec/sites/ftp"
 )
 
-// Verbs of a Job. Any other than Append replaces the destination, as Copy does.
+// Verbs of a Request. Any other than Append replaces the destination, as Copy does.
 const (
 	Append = "APPEND"
 	Copy   = "COPY"
 )
 
-// Job asks for one file to be appended to, or copied over, another.
-type Job struct {
+// Request asks for one file to be appended to, or copied over, another.
+type Request struct {
 	Verb         string // of the statement, for the person; Append alone adds to the destination
 	From, To     sites.Site
 	Source, Dest sites.Pathname
+	Exact        bool // Dest is the file's own name, never a directory that takes it
+	Options
+
+	// Row is what the journal has of it, and is kept up to date also where the
+	// transfer fails. nil is a transfer that is in no journal.
+	Row *state.Transfer
+
+	// Journal keeps Row. It may be nil if Row is.
+	Journal Journal
+
+	// Progress is told how many bytes of the source have arrived, each time that is
+	// known. It may be nil.
+	Progress func(bytes int64)
+}
+
+// Options say how a file is moved.
+type Options struct {
 	Route        string // plan.Auto, plan.Direct or plan.Through; "" is plan.Auto
 	Choreography string // only this one; "" is any
-	Exact        bool   // Dest is the file's own name, never a directory that takes it
+	Verify       string // BySize, ByDigest or ByRead; "" is by digest where both sites compute one, else by size
+	ASCII        bool   // the lines of a text, with each site's own ends (TYPE A)
+	InPlace      bool   // the destination itself is written, under its own name
+	Limit        int64  // bytes a second; 0 is none
+	Update       bool   // what the destination has already is left out
+	NoClobber    bool   // what the destination has in any form is left out
+	Vacant       bool   // it is an error if there is such a file already
+	Delete       bool   // the source goes when the copy is complete and was checked
+}
+
+// The ways to verify a transfer.
+const (
+	BySize   = "size"
+	ByDigest = "digest"
+	ByRead   = "read"
+)
+
+// A Journal keeps how far transfers are, so that another process can go on.
+type Journal interface {
+	// Begin keeps a transfer that is about to change its destination. Where it
+	// appends, it waits until no other transfer is appending to the same file; the
+	// error is of kind Conflict if one broke off in the middle of that.
+	Begin(ctx context.Context, t *state.Transfer) error
+
+	// Save keeps a transfer as it is.
+	Save(ctx context.Context, t *state.Transfer) error
 }
 
 // appends reports whether the destination keeps what it has.
-func (j Job) appends() bool { return j.Verb == Append }
+func (r *Request) appends() bool { return r.Verb == Append }
 
 // Result tells what was done. Its JSON form is part of the "transfer" event.
 type Result struct {
@@ -42,142 +85,273 @@ type Result struct {
 	Source           sites.Pathname `json:"source"`
 	Destination      sites.Pathname `json:"destination"`
 	Bytes            int64          `json:"bytes"`              // of the source, now at the destination; -1 where no site tells
-	Choreography     string         `json:"choreography"`       // the one that carried the last byte
+	Choreography     string         `json:"choreography"`       // the one that carried the last byte; "" if an earlier process did
 	BytesThroughUser int64          `json:"bytes_through_user"` // counted on this host's data connections
-	Verified         string         `json:"verified"`           // "size", or "none" where a server does not tell sizes
+	Verified         string         `json:"verified"`           // BySize, ByDigest or ByRead, or "none" where a server does not tell sizes
+	Digest           string         `json:"digest,omitempty"`   // the algorithm of a digest that was compared
 	Seconds          float64        `json:"seconds"`
 	Attempts         int            `json:"attempts"`        // figures that were begun
 	Route            string         `json:"route,omitempty"` // who listened and who connected
+	Resumed          bool           `json:"resumed,omitempty"`
+	Left             string         `json:"left,omitempty"` // why nothing was done; "" if it was
 }
 
-// Mover performs jobs. Its methods may be called from several goroutines.
+// Mover performs requests. Its methods may be called from several goroutines.
 type Mover struct {
 	// Routes is the memory of refusals.
 	Routes *Routes
 
-	// Notice is told, in one line, each time a job steps down its ladder. It
+	// Notice is told, in one line, each time a transfer steps down its ladder. It
 	// may be nil.
 	Notice func(line string)
 
 	limits *limits // nil is usual
 }
 
-// tries is how often one figure is tried for one file without getting further.
-const tries = 3
-
-// Plan returns the plan of a job without performing it. It meets both sites.
-func (m *Mover) Plan(ctx context.Context, j Job) (plan.Plan, error) {
-	w, err := m.prepare(ctx, j)
+// Plan returns the plan of a request without performing it. It meets both sites.
+func (m *Mover) Plan(ctx context.Context, r Request) (plan.Plan, error) {
+	r.Row, r.Journal, r.Update, r.NoClobber, r.Vacant = nil, nil, false, false, false
+	w, err := m.prepare(ctx, r)
 	if err != nil {
 		return plan.Plan{}, err
 	}
 	return w.plan, nil
 }
 
-// Do performs a job and returns when the file is at its destination.
-func (m *Mover) Do(ctx context.Context, j Job) (Result, error) {
+// Do performs a request and returns when the file is at its destination.
+func (m *Mover) Do(ctx context.Context, r Request) (Result, error) {
 	began := time.Now()
-	w, err := m.prepare(ctx, j)
+	w, err := m.prepare(ctx, r)
+	var left *leftOut
 	switch {
+	case errors.As(err, &left):
+		return Result{Verb: r.Verb, Source: r.Source, Destination: r.Dest, Left: left.why}, nil
 	case err != nil && ctx.Err() != nil:
-		// Where among its many small steps a job was stopped tells nobody anything.
-		return Result{}, sites.During(j.Verb, j.Dest, sites.Stopped(ctx))
+		// Where among its many small steps a transfer was stopped tells nobody anything.
+		return Result{}, sites.During(r.Verb, r.Dest, sites.Stopped(ctx))
 	case err != nil:
 		return Result{}, err
 	}
+	resumed := w.row.Phase != state.Waiting
 	if err := w.run(ctx); err != nil {
-		return Result{}, sites.During(j.Verb, j.Dest, err)
+		return Result{}, sites.During(r.Verb, r.Dest, err)
 	}
 	return Result{
-		Verb: j.Verb, Source: j.Source, Destination: w.job.Dest,
+		Verb: r.Verb, Source: r.Source, Destination: w.ask.Dest,
 		Bytes: w.bytes, Choreography: w.figure.Name, Route: w.figure.Summary,
-		BytesThroughUser: max(w.in.Load(), w.out.Load()),
-		Verified:         w.verified, Seconds: time.Since(began).Seconds(), Attempts: w.attempts,
+		BytesThroughUser: max(w.in.Load(), w.out.Load()), Verified: w.verified, Digest: w.algorithm,
+		Seconds: time.Since(began).Seconds(), Attempts: w.row.Attempts, Resumed: resumed,
 	}, nil
 }
 
-// work is a job under way.
+// work is a request under way.
 type work struct {
 	*Mover
 	limits limits
-	job    Job
+	ask    Request
+	row    *state.Transfer // what the journal has, if there is one: how far it is
 	plan   plan.Plan
-	size   int64 // of the source; -1 if its site does not say
-	before int64 // of the file that is written to, before; -1 if its site does not say
-	exists bool  // there is a file with the destination's name
+	looked time.Time   // when the destination was looked at
+	dest   sites.Entry // and what was there, if row.There
 
-	arrived  int64 // how much of the source is at the destination already
-	touched  bool  // some of it may be
-	attempts int
-	figure   plan.Figure // the last one that was begun
-	bytes    int64       // of the source at the destination; -1 if nobody tells
-	verified string
-	in, out  atomic.Int64 // bytes of the file on this host's data connections
+	noRestart bool     // what arrived of a file cannot be gone on from
+	late      []string // paths at the destination that a server may yet write to
+	touched   bool     // something may have been appended
+	figure    plan.Figure
+	bytes     int64 // of the source at the destination; -1 if nobody tells
+	verified  string
+	algorithm string       // of the digest that was compared
+	in, out   atomic.Int64 // bytes of the file on this host's data connections
+	base      int64        // of those, before the present attempt
 }
 
+// leftOut is the error of a transfer that there is no need for.
+type leftOut struct{ why string }
+
+func (e *leftOut) Error() string { return e.why }
+
 // prepare meets the sites, looks at both files and makes the plan.
-func (m *Mover) prepare(ctx context.Context, j Job) (*work, error) {
-	w := &work{Mover: m, limits: usual(), job: j, bytes: -1}
+func (m *Mover) prepare(ctx context.Context, r Request) (*work, error) {
+	w := &work{Mover: m, limits: usual(), ask: r, row: r.Row, bytes: -1, verified: "none"}
 	if m.limits != nil {
 		w.limits = *m.limits
 	}
-	group, meeting := errgroup.WithContext(ctx)
-	var source, dest sites.Entry
-	group.Go(func() (err error) {
-		source, err = j.From.Stat(meeting, j.Source.Path)
-		return sites.During(j.Verb, j.Source, err)
-	})
-	group.Go(func() (err error) {
-		dest, err = j.To.Stat(meeting, j.Dest.Path)
-		w.exists = err == nil
-		if sites.KindOf(err) == sites.NotFound {
-			err = nil
-		}
-		return sites.During(j.Verb, j.Dest, err)
-	})
-	if err := group.Wait(); err != nil {
+	if w.row == nil {
+		w.row = &state.Transfer{Size: -1}
+	}
+	w.noRestart = r.ASCII || r.InPlace
+	if err := w.look(ctx); err != nil {
 		return nil, err
-	}
-	if source.Type == sites.Directory {
-		return nil, &sites.Error{Op: j.Verb, Site: j.Source.Site, Path: j.Source.Path, Kind: sites.Usage, Msg: "it is a directory"}
-	}
-	if w.exists && dest.Type == sites.Directory {
-		if j.appends() || j.Exact {
-			return nil, &sites.Error{Op: j.Verb, Site: j.Dest.Site, Path: j.Dest.Path, Kind: sites.Usage, Msg: "it is a directory"}
-		}
-		w.job.Dest = j.Dest.Join(j.Source.Base())
-		entry, err := j.To.Stat(ctx, w.job.Dest.Path)
-		if w.exists = err == nil; err != nil && sites.KindOf(err) != sites.NotFound {
-			return nil, sites.During(j.Verb, w.job.Dest, err)
-		}
-		if dest = entry; w.exists && dest.Type == sites.Directory {
-			return nil, &sites.Error{Op: j.Verb, Site: j.Dest.Site, Path: w.job.Dest.Path, Kind: sites.Usage, Msg: "it is a directory"}
-		}
-	}
-	if w.exists && dest.Type == sites.Unknown && w.job.Dest.Site == sites.LocalName {
-		return nil, &sites.Error{Op: j.Verb, Site: w.job.Dest.Site, Path: w.job.Dest.Path, Kind: sites.Usage, Msg: "it is a device or a pipe, not a file"}
-	}
-	if sameFile(w.job) {
-		return nil, &sites.Error{Op: j.Verb, Site: j.Source.Site, Path: j.Source.Path, Kind: sites.Usage, Msg: "source and destination are the same file"}
-	}
-	w.size = source.Size
-	if w.before = dest.Size; !w.exists {
-		w.before = 0
 	}
 	return w, w.choose()
 }
 
-// sameFile reports whether a job's source is its destination: a COPY would do
-// nothing, and an APPEND would read for ever what it writes itself. Two names of
-// one site are seen through where they lead to the same address and user.
-func sameFile(j Job) bool {
-	if j.Source.Path != j.Dest.Path {
+// look meets the sites and looks at the files, as far as they are not known from
+// the journal.
+func (w *work) look(ctx context.Context) error {
+	if w.row.Phase >= state.Whole {
+		w.bytes, w.verified = w.row.Size, w.row.Verified
+		return errors.Join(meet(ctx, w.ask.From), meet(ctx, w.ask.To))
+	}
+	var source, dest sites.Entry
+	group, meeting := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		source, err = w.lookAtSource(meeting)
+		return err
+	})
+	group.Go(func() (err error) {
+		if w.row.Phase == state.Begun {
+			return sites.During(w.ask.Verb, w.ask.Dest, meet(meeting, w.ask.To))
+		}
+		dest, err = w.lookAtDest(meeting, w.ask.Dest)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if w.row.Phase == state.Begun && changed(w.row, source) {
+		if err := w.startAnew(ctx); err != nil {
+			return err
+		}
+		var err error
+		if dest, err = w.lookAtDest(ctx, w.ask.Dest); err != nil {
+			return err
+		}
+	}
+	w.row.Size, w.row.Modified = source.Size, exactTime(source)
+	if w.row.Phase == state.Begun {
+		return nil
+	}
+	return w.weigh(ctx, source, dest)
+}
+
+// meet makes sure that what a site can do is known.
+func meet(ctx context.Context, s sites.Site) error {
+	if f, ok := s.(*ftp.Site); ok {
+		return f.Meet(ctx)
+	}
+	return nil
+}
+
+// lookAtSource describes the source; without asking, where its listing told all.
+func (w *work) lookAtSource(ctx context.Context) (e sites.Entry, err error) {
+	if w.row.Phase == state.Waiting && w.row.Size >= 0 && !w.row.Modified.IsZero() {
+		e = sites.Entry{Type: sites.File, Size: w.row.Size, Modified: w.row.Modified}
+		return e, sites.During(w.ask.Verb, w.ask.Source, meet(ctx, w.ask.From))
+	}
+	err = w.again(ctx, func() error {
+		e, err = w.ask.From.Stat(ctx, w.ask.Source.Path)
+		return err
+	})
+	if err == nil && e.Type == sites.Directory {
+		err = w.wrong(w.ask.Source, sites.Usage, "it is a directory")
+	}
+	return e, sites.During(w.ask.Verb, w.ask.Source, err)
+}
+
+// lookAtDest describes the destination; row.There says whether there is one.
+func (w *work) lookAtDest(ctx context.Context, p sites.Pathname) (e sites.Entry, err error) {
+	err = w.again(ctx, func() error {
+		e, err = w.ask.To.Stat(ctx, p.Path)
+		return err
+	})
+	w.row.There, w.looked = err == nil, time.Now()
+	if sites.KindOf(err) == sites.NotFound {
+		err = nil
+	}
+	return e, sites.During(w.ask.Verb, p, err)
+}
+
+func (w *work) wrong(p sites.Pathname, kind sites.Kind, msg string) *sites.Error {
+	return &sites.Error{Op: w.ask.Verb, Site: p.Site, Path: p.Path, Kind: kind, Msg: msg}
+}
+
+// weigh decides whether the two files allow, and want, the transfer.
+func (w *work) weigh(ctx context.Context, source, dest sites.Entry) (err error) {
+	r := &w.ask
+	if w.row.There && dest.Type == sites.Directory {
+		if r.appends() || r.Exact {
+			return w.wrong(r.Dest, sites.Usage, "it is a directory")
+		}
+		r.Dest = r.Dest.Join(r.Source.Base())
+		if dest, err = w.lookAtDest(ctx, r.Dest); err != nil {
+			return err
+		}
+		if w.row.There && dest.Type == sites.Directory {
+			return w.wrong(r.Dest, sites.Usage, "it is a directory")
+		}
+	}
+	if w.row.There && dest.Type == sites.Unknown && r.Dest.Site == sites.LocalName {
+		return w.wrong(r.Dest, sites.Usage, "it is a device or a pipe, not a file")
+	}
+	if sameFile(*r) {
+		return w.wrong(r.Source, sites.Usage, "source and destination are the same file")
+	}
+	switch there := w.row.There; {
+	case there && r.Vacant:
+		return w.wrong(r.Dest, sites.Conflict, "there is such a file already, and it is not overwritten")
+	case there && r.NoClobber:
+		return &leftOut{"it is there"}
+	case there && r.Update && UpToDate(source, dest):
+		return &leftOut{"it is up to date"}
+	}
+	w.dest = dest
+	w.row.Before = 0
+	if w.row.There && r.appends() {
+		w.row.Before = dest.Size
+	}
+	w.row.Dest = r.Dest
+	return nil
+}
+
+// UpToDate reports whether a destination needs no copy of a source: it has the same
+// size, and was modified no earlier. Of what a site does not tell nothing is assumed.
+func UpToDate(source, dest sites.Entry) bool {
+	if dest.Type != sites.File || source.Size < 0 || source.Size != dest.Size || source.Modified.IsZero() || dest.Modified.IsZero() {
 		return false
 	}
-	from, both := j.From.(*ftp.Site)
-	to, ok := j.To.(*ftp.Site)
+	return !dest.Modified.Before(source.Modified.Truncate(time.Second)) // sites tell seconds
+}
+
+// exactTime returns when an entry was modified.
+func exactTime(e sites.Entry) time.Time { return e.Modified }
+
+// changed reports whether a source is not the file any more that the journal has.
+func changed(t *state.Transfer, now sites.Entry) bool {
+	sized := t.Size >= 0 && now.Size >= 0
+	timed := !t.Modified.IsZero() && !exactTime(now).IsZero()
+	return sized && t.Size != now.Size || timed && !t.Modified.Truncate(time.Second).Equal(exactTime(now).Truncate(time.Second))
+}
+
+// startAnew prepares a transfer that was begun by an earlier process to be begun
+// again, for the source has changed since.
+func (w *work) startAnew(ctx context.Context) error {
+	if w.ask.appends() {
+		now, err := w.sizeOf(ctx, w.ask.Dest.Path)
+		if err != nil {
+			return sites.During(w.ask.Verb, w.ask.Dest, err)
+		}
+		if now != w.row.Before || now < 0 {
+			return w.wrong(w.ask.Source, sites.Conflict, fmt.Sprintf("it changed after a part of it may have been appended to %s", w.ask.Dest))
+		}
+	} else if err := w.discard(ctx); err != nil {
+		return sites.During(w.ask.Verb, w.ask.Dest, err)
+	}
+	w.row.Phase, w.row.Temporary, w.row.Arrived = state.Waiting, "", 0
+	return nil
+}
+
+// sameFile reports whether a request's source is its destination: a COPY would do
+// nothing, and an APPEND would read for ever what it writes itself. Two names of
+// one site are seen through where they lead to the same address and user.
+func sameFile(r Request) bool {
+	if r.Source.Path != r.Dest.Path {
+		return false
+	}
+	from, both := r.From.(*ftp.Site)
+	to, ok := r.To.(*ftp.Site)
 	if !both || !ok {
-		return j.Source.Site == j.Dest.Site
+		return r.Source.Site == r.Dest.Site
 	}
 	a, b := from.Config(), to.Config()
 	return a.Address() == b.Address() && a.User == b.User
@@ -185,24 +359,28 @@ func sameFile(j Job) bool {
 
 // choose makes the plan.
 func (w *work) choose() (err error) {
-	j := w.job
-	r := plan.Request{Verb: j.Verb, Put: "APPE", Route: j.Route, Choreography: j.Choreography,
-		Source:  plan.End{Site: planSite(j.From), Path: j.Source.Path},
-		Dest:    plan.End{Site: planSite(j.To), Path: j.Dest.Path},
-		Refused: w.refused,
+	r := w.ask
+	p := plan.Request{Verb: r.Verb, Put: "APPE", Route: r.Route, Choreography: r.Choreography,
+		Source:  plan.End{Site: planSite(r.From), Path: r.Source.Path},
+		Dest:    plan.End{Site: planSite(r.To), Path: r.Dest.Path},
+		Refused: w.refused, Limited: r.Limit > 0,
 	}
-	if !j.appends() {
-		r.Put, r.Final = "STOR", j.Dest.Path
-		r.Dest.Path = temporary(j.Dest)
-		w.before = 0
+	if !r.appends() {
+		p.Put, p.Final = "STOR", r.Dest.Path
+		if !r.InPlace && w.row.Temporary == "" {
+			w.row.Temporary = temporary(r.Dest)
+		}
+		if p.Dest.Path = w.row.Temporary; r.InPlace {
+			p.Dest.Path, p.Final = r.Dest.Path, ""
+		}
 	}
-	w.plan, err = plan.Make(r)
+	w.plan, err = plan.Make(p)
 	return err
 }
 
 // refused returns why a figure is known not to work between the two sites.
 func (w *work) refused(f plan.Figure) string {
-	return w.Routes.Refused(w.job.Source.Site, w.job.Dest.Site, f)
+	return w.Routes.Refused(w.ask.Source.Site, w.ask.Dest.Site, f)
 }
 
 // planSite tells the plan what it must know of a site.
@@ -227,43 +405,103 @@ func temporary(p sites.Pathname) string {
 	return strings.TrimSuffix(p.Path, p.Base()) + name
 }
 
-// run climbs the ladder until the file has arrived, checks it and gives it its
-// name.
+// run performs what is left to do, phase by phase.
 func (w *work) run(ctx context.Context) error {
+	if w.row.Phase < state.Whole {
+		if err := w.fill(ctx); err != nil {
+			return w.leave(ctx, err)
+		}
+	}
+	if w.row.Phase < state.Placed && w.row.Temporary != "" {
+		if err := w.rename(ctx); err != nil {
+			return w.leave(ctx, err)
+		}
+	}
+	w.sweep(ctx)
+	if !w.ask.Delete {
+		return nil
+	}
+	if err := w.reach(ctx, state.Placed); err != nil {
+		return err
+	}
+	return w.deleteSource(ctx)
+}
+
+// reach keeps in the journal that a phase is reached.
+func (w *work) reach(ctx context.Context, p state.Phase) error {
+	w.row.Phase = p
+	return w.save(ctx)
+}
+
+// save keeps in the journal how far the transfer is.
+func (w *work) save(ctx context.Context) error {
+	if w.ask.Journal == nil {
+		return nil
+	}
+	return w.ask.Journal.Save(context.WithoutCancel(ctx), w.row)
+}
+
+// begin keeps in the journal what is about to be done.
+func (w *work) begin(ctx context.Context) error {
+	w.row.Phase = state.Begun
+	if w.ask.Journal == nil {
+		return nil
+	}
+	return w.ask.Journal.Begin(ctx, w.row)
+}
+
+// fill brings all bytes to where they go, and checks them.
+func (w *work) fill(ctx context.Context) error {
+	complete := false
+	var err error
+	if w.row.Phase == state.Begun {
+		complete, err = w.recall(ctx)
+	} else {
+		err = w.begin(ctx)
+	}
+	for try := 1; err == nil && !complete; try++ {
+		if err = w.carryAll(ctx); err == nil {
+			complete, err = w.check(ctx, try)
+		}
+	}
+	if err == nil {
+		err = w.verify(ctx)
+	}
+	if err == nil && !w.ask.appends() {
+		w.carryTime(ctx)
+		w.row.Verified = w.verified
+		err = w.reach(ctx, state.Whole)
+	}
+	return err
+}
+
+// carryAll climbs the ladder until the file has arrived.
+func (w *work) carryAll(ctx context.Context) error {
 	ladder := w.plan.Ladder
 	w.notePassed(ladder[0])
 	for {
 		err := w.climb(ctx, ladder[0])
 		if err == nil {
-			if w.job.Source.Site != sites.LocalName && w.job.Dest.Site != sites.LocalName {
-				w.Routes.worked(w.job.Source.Site, w.job.Dest.Site, ladder[0])
+			if w.ask.Source.Site != sites.LocalName && w.ask.Dest.Site != sites.LocalName {
+				w.Routes.worked(w.ask.Source.Site, w.ask.Dest.Site, ladder[0])
 			}
-			break
+			return nil
 		}
-		// Other jobs may have met refusals meanwhile.
+		// Other transfers may have met refusals meanwhile.
 		ladder = slices.DeleteFunc(slices.Clone(ladder[1:]), func(f plan.Figure) bool { return w.refused(f) != "" })
 		if !another(err) || ctx.Err() != nil || len(ladder) == 0 {
-			return w.leave(ctx, err)
+			return err
 		}
 		w.note(err, ladder[0])
 	}
-	if err := w.verify(ctx); err != nil {
-		return w.leave(ctx, err)
-	}
-	if !w.job.appends() {
-		if err := w.rename(ctx); err != nil {
-			return w.leave(ctx, err)
-		}
-	}
-	return nil
 }
 
 // notePassed tells the person, in one line each and once, what is not tried because
 // it was refused before this process began.
 func (w *work) notePassed(next plan.Figure) {
 	for _, passed := range w.plan.Passed {
-		if line := w.Routes.remembered(w.job.Source.Site, w.job.Dest.Site, passed.Figure); line != "" && w.Notice != nil {
-			w.Notice(fmt.Sprintf("%s %s: %s; going on with %s (%s); ROUTES --forget has it tried again", w.job.Verb, w.job.Dest,
+		if line := w.Routes.remembered(w.ask.Source.Site, w.ask.Dest.Site, passed.Figure); line != "" && w.Notice != nil {
+			w.Notice(fmt.Sprintf("%s %s: %s; going on with %s (%s); ROUTES --forget has it tried again", w.ask.Verb, w.ask.Dest,
 				line, next.Name, next.Summary))
 		}
 	}
@@ -277,47 +515,78 @@ func (w *work) note(err error, next plan.Figure) {
 		return
 	}
 	err = sites.During(f.verb, sites.Pathname{}, f.err)
-	w.Notice(fmt.Sprintf("%s %s: %s (%s) does not work: %v; going on with %s (%s)", w.job.Verb, w.job.Dest,
+	w.Notice(fmt.Sprintf("%s %s: %s (%s) does not work: %v; going on with %s (%s)", w.ask.Verb, w.ask.Dest,
 		w.figure.Name, w.figure.Summary, err, next.Name, next.Summary))
 }
 
 // climb tries one figure, again as long as the account of what arrived allows
 // it and the error says that it may help.
 func (w *work) climb(ctx context.Context, f plan.Figure) error {
-	pause := w.limits.pause
 	for try := 1; ; try++ {
-		w.attempts++
+		w.row.Attempts++
 		w.figure = f
 		err := w.carry(ctx, f)
-		var broken *failure
-		if err == nil || errors.As(err, &broken) && !broken.nothing {
+		if err == nil || ctx.Err() != nil {
 			w.touched = true
-		}
-		if broken == nil || ctx.Err() != nil {
 			return err
 		}
-		if broken.refusal() && !f.ThroughUser() {
-			broken.known = w.Routes.refuse(w.job.Source.Site, w.job.Dest.Site, f, err.Error())
-		}
-		if !broken.nothing {
-			before := w.arrived
-			complete, lost := w.account(ctx, broken)
-			if lost != nil || complete {
-				return lost
-			}
-			if w.arrived > before {
-				try, pause = 0, w.limits.pause
-			}
-		}
-		kind := sites.KindOf(err)
-		if again := kind == sites.Busy || kind == sites.Unreachable && !broken.setUp; !again || try == tries {
+		before := w.row.Arrived
+		complete, again, err := w.broken(ctx, f, err)
+		if complete || !again {
 			return err
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return sites.Stopped(ctx)
+		if w.row.Arrived > before {
+			try = 0
 		}
-		pause *= 2
+		if most := w.most(err); try >= most {
+			return err
+		}
+		if err := w.save(ctx); err != nil {
+			return err
+		}
+		if err := w.limits.wait(ctx, try); err != nil {
+			return err
+		}
 	}
+}
+
+// broken takes note of what broke an attempt at a figure. complete says that the file
+// arrived all the same; again that another attempt may help.
+func (w *work) broken(ctx context.Context, f plan.Figure, err error) (complete, again bool, _ error) {
+	var b *failure
+	again = sites.KindOf(err).Retryable()
+	if !errors.As(err, &b) {
+		return false, again, err // not even the sessions were to be had
+	}
+	w.touched = w.touched || !b.nothing
+	if b.refusal() && !f.ThroughUser() {
+		b.known = w.Routes.refuse(w.ask.Source.Site, w.ask.Dest.Site, f, err.Error())
+	}
+	if b.verb == "REST" && !w.ask.appends() {
+		w.noRestart, w.row.Arrived = true, 0
+		return false, true, err
+	}
+	if b.nothing || !w.ask.appends() && !again && !another(err) {
+		return false, again, err
+	}
+	complete, lost := w.account(ctx, b)
+	switch {
+	case lost != nil:
+		return false, false, lost
+	case complete && !w.ask.appends() && b.said():
+		// The server has all of it, and says that something is wrong with that.
+		complete, w.row.Arrived = false, 0
+	case complete:
+		return true, false, nil
+	}
+	return false, again, err
+}
+
+// most returns how often what failed like that is tried.
+func (w *work) most(err error) int {
+	var b *failure
+	if errors.As(err, &b) && b.setUp && sites.KindOf(err) == sites.Unreachable {
+		return setUpTries
+	}
+	return tries
 }

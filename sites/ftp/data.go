@@ -527,7 +527,7 @@ func (f *Site) Open(ctx context.Context, path string, offset int64) (sites.Reade
 	if err != nil {
 		return nil, sites.During("read", sites.Pathname{Site: f.config.Name, Path: path}, err)
 	}
-	r, err := taken[0].open(ctx, path, offset, func() { f.pool.Put(taken[0]) })
+	r, err := taken[0].open(ctx, 'I', path, offset, func() { f.pool.Put(taken[0]) })
 	if err != nil {
 		f.pool.Put(taken[0])
 	}
@@ -540,7 +540,7 @@ func (f *Site) Store(ctx context.Context, path string, mode sites.Mode) (sites.W
 	if err != nil {
 		return nil, sites.During("write", sites.Pathname{Site: f.config.Name, Path: path}, err)
 	}
-	w, err := taken[0].store(ctx, path, mode, func() { f.pool.Put(taken[0]) })
+	w, err := taken[0].store(ctx, 'I', path, mode, func() { f.pool.Put(taken[0]) })
 	if err != nil {
 		f.pool.Put(taken[0])
 	}
@@ -550,38 +550,52 @@ func (f *Site) Store(ctx context.Context, path string, mode sites.Mode) (sites.W
 // Open opens a file for reading from offset. The session does nothing else
 // until the reader is closed.
 func (s *Session) Open(ctx context.Context, path string, offset int64) (sites.Reader, error) {
-	return s.open(ctx, path, offset, nothing)
+	return s.open(ctx, 'I', path, offset, nothing)
 }
 
 // Store opens a file for writing. The session does nothing else until the
 // writer is committed or aborted.
 func (s *Session) Store(ctx context.Context, path string, mode sites.Mode) (sites.Writer, error) {
-	return s.store(ctx, path, mode, nothing)
+	return s.store(ctx, 'I', path, mode, nothing)
 }
 
-func (s *Session) open(ctx context.Context, path string, offset int64, release func()) (sites.Reader, error) {
-	d, err := s.file(ctx, "RETR "+path, offset, release)
+// Text is a session that transfers the lines of texts, which end with CR LF on the
+// way (RFC 959 section 3.1.1.1).
+type Text struct{ *Session }
+
+// Open is Session.Open for a text. A text can be read from its beginning only.
+func (t Text) Open(ctx context.Context, path string, _ int64) (sites.Reader, error) {
+	return t.open(ctx, 'A', path, 0, nothing)
+}
+
+// Store is Session.Store for a text.
+func (t Text) Store(ctx context.Context, path string, mode sites.Mode) (sites.Writer, error) {
+	return t.store(ctx, 'A', path, mode, nothing)
+}
+
+func (s *Session) open(ctx context.Context, typ byte, path string, offset int64, release func()) (sites.Reader, error) {
+	d, err := s.file(ctx, typ, "RETR "+path, offset, release)
 	if err != nil {
 		return nil, sites.During("read", sites.Pathname{Site: s.Conn.site, Path: path}, err)
 	}
 	return reader{d}, nil
 }
 
-func (s *Session) store(ctx context.Context, path string, mode sites.Mode, release func()) (sites.Writer, error) {
+func (s *Session) store(ctx context.Context, typ byte, path string, mode sites.Mode, release func()) (sites.Writer, error) {
 	verb := "STOR "
 	if mode == sites.Append {
 		verb = "APPE "
 	}
-	d, err := s.file(ctx, verb+path, 0, release)
+	d, err := s.file(ctx, typ, verb+path, 0, release)
 	if err != nil {
 		return nil, sites.During("write", sites.Pathname{Site: s.Conn.site, Path: path}, err)
 	}
 	return writer{d}, nil
 }
 
-// file starts the transfer of a file, byte for byte.
-func (s *Session) file(ctx context.Context, line string, restart int64, release func()) (*dataConn, error) {
-	if err := s.Image(ctx); err != nil {
+// file starts the transfer of a file in a representation type.
+func (s *Session) file(ctx context.Context, typ byte, line string, restart int64, release func()) (*dataConn, error) {
+	if err := s.setType(ctx, typ); err != nil {
 		return nil, err
 	}
 	return s.transfer(ctx, line, restart, release)

@@ -207,6 +207,15 @@ func (s *Session) setType(ctx context.Context, typ byte) error {
 // Image makes sure that files are sent byte for byte (TYPE I).
 func (s *Session) Image(ctx context.Context) error { return s.setType(ctx, 'I') }
 
+// Represent makes sure that files are sent byte for byte, or, as texts, with the line
+// ends of the network (TYPE I, TYPE A).
+func (s *Session) Represent(ctx context.Context, text bool) error {
+	if text {
+		return s.setType(ctx, 'A')
+	}
+	return s.setType(ctx, 'I')
+}
+
 // enter makes a directory the working directory. At a site that tells its home
 // this changes nothing else, as all paths are absolute there; at another one
 // the session has to end with this piece of work. It does not wait for the

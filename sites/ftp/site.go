@@ -67,6 +67,18 @@ func (f *Site) Close() error { return f.pool.Close() }
 // Take returns n sessions, all or none; each goes back with Put.
 func (f *Site) Take(ctx context.Context, n int) ([]*Session, error) { return f.pool.Take(ctx, n) }
 
+// TryTake returns a session only if that keeps nobody waiting: it is for
+// questions that the work does not depend on. It goes back with Put.
+func (f *Site) TryTake(ctx context.Context) (*Session, bool) {
+	ctx, stop := context.WithTimeout(ctx, 1)
+	defer stop()
+	s, err := f.pool.Take(ctx, 1)
+	if err != nil {
+		return nil, false
+	}
+	return s[0], true
+}
+
 // Put gives a session back.
 func (f *Site) Put(s *Session) { f.pool.Put(s) }
 

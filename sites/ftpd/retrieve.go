@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"rsexec/sites/lines"
 	"syscall"
 )
 
@@ -129,7 +130,7 @@ func (p *fileSource) sendImage(t *transfer, conn *net.TCPConn) error {
 }
 
 func (p *fileSource) sendASCII(t *transfer, conn *net.TCPConn) error {
-	_, err := io.Copy(&networkLines{w: stream{t, conn}}, p.f)
+	_, err := io.Copy(lines.ToNetwork(stream{t, conn}), p.f)
 	return err
 }
 

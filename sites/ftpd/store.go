@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"rsexec/sites/lines"
 )
 
 // storVerb performs STOR (RFC 959 section 4.1.3). After REST n the file is cut to
@@ -170,12 +171,12 @@ func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
 }
 
 func (p *fileSink) receiveASCII(t *transfer, conn *net.TCPConn) error {
-	lines := &fileLines{w: p.f}
-	_, err := io.Copy(lines, stream{t, conn})
+	text := lines.FromNetwork(p.f)
+	_, err := io.Copy(text, stream{t, conn})
 	if err != nil {
-		return sinkFault(errors.Join(err, lines.close()))
+		return sinkFault(errors.Join(err, text.Close()))
 	}
-	if err := lines.close(); err != nil {
+	if err := text.Close(); err != nil {
 		return &fileError{err}
 	}
 	return nil

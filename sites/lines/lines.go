@@ -1,9 +1,13 @@
-package ftpd
+// Package lines converts the line ends of texts between those of files on Unix and
+// those of the network.
+package lines
 
 import "io"
 
-// networkLines writes text with the line ends of TYPE A (RFC 959 section
+// ToNetwork returns a writer that writes text with the line ends of TYPE A (RFC 959 section
 // 3.1.1.1): LF becomes CR LF, and CR LF stays as it is.
+func ToNetwork(w io.Writer) io.Writer { return &networkLines{w: w} }
+
 type networkLines struct {
 	w    io.Writer
 	last byte
@@ -25,8 +29,11 @@ func (l *networkLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// fileLines writes text that came in TYPE A with the line ends of a file: CR LF
-// becomes LF, and any other CR stays. close writes a CR that came last.
+// FromNetwork returns a writer that writes text that came in TYPE A with the line ends
+// of a file: CR LF becomes LF, and any other CR stays. Close writes a CR that came
+// last, and leaves w open.
+func FromNetwork(w io.Writer) io.WriteCloser { return &fileLines{w: w} }
+
 type fileLines struct {
 	w   io.Writer
 	cr  bool // a CR is held back
@@ -50,7 +57,7 @@ func (l *fileLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (l *fileLines) close() error {
+func (l *fileLines) Close() error {
 	if !l.cr {
 		return nil
 	}

@@ -1,0 +1,403 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"rsexec/sites"
+)
+
+// A Job is a statement that moves files: a row of the journal.
+type Job struct {
+	ID        int64
+	Statement string // as it would be typed, without passwords
+	Verb      string
+	Owner     string // the process that works on it; "" is none
+	Begun     time.Time
+	Ended     time.Time // zero while anything is left to do
+	Done      int64     // transfers that are complete
+	Bytes     int64     // of those
+	Waiting   int64     // transfers that are not complete and have not failed
+	Failed    int64     // transfers whose last try failed
+}
+
+// What tells what a Transfer is about.
+type What uint8
+
+// What a transfer may be about.
+const (
+	File      What = iota // a file that is moved
+	Tree                  // a directory: its files and directories are transfers of their own
+	Extra                 // a file at the destination that the source does not have
+	ExtraTree             // such a directory
+)
+
+// Phase tells how far a transfer is.
+type Phase uint8
+
+// The phases. What a transfer is about to do is in the journal before it does it.
+const (
+	Waiting Phase = iota // nothing was done
+	Begun                // bytes may be where they go
+	Whole                // all bytes are there and were checked; the file is being given its name
+	Placed               // the destination is complete; the source of a MOVE may be there still
+	Done
+)
+
+// A Transfer is one file, or tree, of a job: a row of the journal.
+type Transfer struct {
+	Job, N   int64
+	Parent   int64 // N of the tree that it is in; 0 is none
+	First    int64 // N of the first of those with the same source; its own N if it is the only one
+	What     What
+	Source   sites.Pathname
+	Dest     sites.Pathname
+	Size     int64     // of the source; -1 is not known
+	Modified time.Time // of the source; zero is not known
+
+	Phase     Phase
+	Temporary string // the path that is written to; "" is the destination's own
+	Aside     string // where the old destination went while the new one takes its name
+	There     bool   // the destination was there before
+	Before    int64  // the size of the file that is written to, before; -1 is not known
+	Arrived   int64  // how many bytes of the source are known to have arrived
+	Verified  string // how the contents were verified
+	Attempts  int
+
+	Failed time.Time // when the last try failed; zero if it did not
+	Kind   sites.Kind
+	Code   int
+	Error  string
+}
+
+const columns = `job, n, parent, first, what, source_site, source, dest_site, dest, size, modified, phase, temporary, aside,
+	there, before, arrived, verified, attempts, failed, kind, code, error`
+
+// values returns the columns of a transfer.
+func (t *Transfer) values() []any {
+	return []any{t.Job, t.N, t.Parent, t.First, int(t.What), t.Source.Site, []byte(t.Source.Path), t.Dest.Site, []byte(t.Dest.Path),
+		t.Size, milli(t.Modified), int(t.Phase), []byte(t.Temporary), []byte(t.Aside),
+		t.There, t.Before, t.Arrived, t.Verified, t.Attempts, milli(t.Failed), int(t.Kind), t.Code, t.Error}
+}
+
+// scan reads the columns of a transfer.
+func (t *Transfer) scan(row interface{ Scan(...any) error }) error {
+	var source, dest, temporary, aside []byte
+	var modified, failed int64
+	err := row.Scan(&t.Job, &t.N, &t.Parent, &t.First, &t.What, &t.Source.Site, &source, &t.Dest.Site, &dest,
+		&t.Size, &modified, &t.Phase, &temporary, &aside,
+		&t.There, &t.Before, &t.Arrived, &t.Verified, &t.Attempts, &failed, &t.Kind, &t.Code, &t.Error)
+	t.Source.Path, t.Dest.Path = string(source), string(dest)
+	t.Temporary, t.Aside = string(temporary), string(aside)
+	t.Modified, t.Failed = fromMilli(modified), fromMilli(failed)
+	return err
+}
+
+// NewJob puts a job into the journal, which this process owns, and returns its
+// number. Until CompleteJob says that all its transfers are there it is none to
+// go on with.
+func (s *Store) NewJob(ctx context.Context, verb, statement string) (id int64, err error) {
+	owner, err := s.owner.token(s.file)
+	if err != nil {
+		return 0, fail("write the journal", err)
+	}
+	return id, fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `INSERT INTO job (statement, verb, owner, complete, begun, ended, done, bytes)
+			VALUES (?, ?, ?, 0, ?, 0, 0, 0) RETURNING id`, statement, verb, owner, milli(time.Now())).Scan(&id)
+	}))
+}
+
+// CompleteJob says that all transfers that the statement names are in the journal.
+func (s *Store) CompleteJob(ctx context.Context, id int64) error {
+	return fail("write the journal", s.exec(ctx, "UPDATE job SET complete = 1 WHERE id = ?", id))
+}
+
+// Add puts transfers behind those that a job has, and numbers them: of each, all to
+// the destinations of one source, the first has the number First. One that is in its
+// tree already is left out.
+func (s *Store) Add(ctx context.Context, job int64, groups [][]Transfer) error {
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error { return add(ctx, tx, job, groups) }))
+}
+
+func add(ctx context.Context, tx *sql.Tx, job int64, groups [][]Transfer) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	var n int64
+	if err := tx.QueryRowContext(ctx, "SELECT ifnull(max(n), 0) FROM transfer WHERE job = ?", job).Scan(&n); err != nil {
+		return err
+	}
+	insert, err := tx.PrepareContext(ctx, "INSERT OR IGNORE INTO transfer ("+columns+") VALUES (?"+strings.Repeat(", ?", strings.Count(columns, ","))+")")
+	if err != nil {
+		return err
+	}
+	defer insert.Close() // it belongs to the transaction
+	for _, group := range groups {
+		first := n + 1
+		for i := range group {
+			n++
+			group[i].Job, group[i].N, group[i].First = job, n, first
+			if _, err := insert.ExecContext(ctx, group[i].values()...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Expand adds what is in trees to their job: all of one source, which have the same
+// First. whole says that nothing more will come: the trees are done then.
+func (s *Store) Expand(ctx context.Context, trees []Transfer, groups [][]Transfer, whole bool) error {
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := add(ctx, tx, trees[0].Job, groups); err != nil || !whole {
+			return err
+		}
+		for _, t := range trees {
+			_, err := tx.ExecContext(ctx, "DELETE FROM transfer WHERE job = ? AND n = ?", t.Job, t.N)
+			if err == nil { // those that were kept so that they would not be added again
+				_, err = tx.ExecContext(ctx, "DELETE FROM transfer WHERE job = ? AND parent = ? AND phase = ?", t.Job, t.N, int(Done))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// Save keeps a transfer as it is.
+func (s *Store) Save(ctx context.Context, t Transfer) error {
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error { return save(ctx, tx, t) }))
+}
+
+func save(ctx context.Context, tx *sql.Tx, t Transfer) error {
+	r, err := tx.ExecContext(ctx, "REPLACE INTO transfer ("+columns+") SELECT ?"+strings.Repeat(", ?", strings.Count(columns, ","))+
+		" WHERE EXISTS (SELECT 1 FROM transfer WHERE job = ? AND n = ?)", append(t.values(), t.Job, t.N)...)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, fmt.Errorf("job %d was dropped", t.Job))
+	}
+	return nil
+}
+
+// Finish says that a transfer is done, which moved so many bytes.
+func (s *Store) Finish(ctx context.Context, t Transfer, bytes int64) error {
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE job SET done = done + 1, bytes = bytes + ? WHERE id = ?", max(bytes, 0), t.Job)
+		if err != nil {
+			return err
+		}
+		return finish(ctx, tx, t)
+	}))
+}
+
+// Drop says that there is nothing to do for a transfer.
+func (s *Store) Drop(ctx context.Context, t Transfer) error {
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error { return finish(ctx, tx, t) }))
+}
+
+// finish drops a transfer; or keeps it as done, while its tree is not wholly in the
+// journal, so that it is not added again.
+func finish(ctx context.Context, tx *sql.Tx, t Transfer) error {
+	r, err := tx.ExecContext(ctx, `UPDATE transfer SET phase = ?, failed = 0 WHERE job = ? AND n = ?
+		AND EXISTS (SELECT 1 FROM transfer WHERE job = ? AND n = ?)`, int(Done), t.Job, t.N, t.Job, t.Parent)
+	if err != nil {
+		return err
+	}
+	if kept, err := r.RowsAffected(); err != nil || kept > 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM transfer WHERE job = ? AND n = ?", t.Job, t.N)
+	return err
+}
+
+// Next returns the next transfers of a job behind number n that are to be done, at
+// most limit and in order: trees, or files. Those that failed are left out.
+func (s *Store) Next(ctx context.Context, job, n int64, trees bool, limit int) ([]Transfer, error) {
+	what := "what = 0"
+	if trees {
+		what = "what = 1"
+	}
+	var list []Transfer
+	err := s.transfers(ctx, func(t Transfer) bool { list = append(list, t); return true },
+		"WHERE job = ? AND n > ? AND failed = 0 AND phase < ? AND "+what+" ORDER BY n LIMIT ?", job, n, int(Done), limit)
+	return list, err
+}
+
+// Transfers calls yield for each transfer of a job that is not done, in order.
+func (s *Store) Transfers(ctx context.Context, job int64, yield func(Transfer) bool) error {
+	return s.transfers(ctx, yield, "WHERE job = ? AND phase < ? ORDER BY n", job, int(Done))
+}
+
+// Named notes which site a name in a job's transfers means: elsewhere, or later, it
+// may mean another.
+func (s *Store) Named(ctx context.Context, job int64, name, identity string) error {
+	return fail("write the journal", s.exec(ctx, "INSERT OR REPLACE INTO job_site (job, name, identity) VALUES (?, ?, ?)", job, name, identity))
+}
+
+// Names returns which sites the names in a job's transfers mean.
+func (s *Store) Names(ctx context.Context, job int64) (identities map[string]string, err error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT name, identity FROM job_site WHERE job = ?", job)
+	if err != nil {
+		return nil, fail("read the journal", err)
+	}
+	defer rows.Close() // Err tells what matters
+	identities = make(map[string]string)
+	for rows.Next() {
+		var name, identity string
+		if err := rows.Scan(&name, &identity); err != nil {
+			return nil, fail("read the journal", err)
+		}
+		identities[name] = identity
+	}
+	return identities, fail("read the journal", rows.Err())
+}
+
+// BeginAppend keeps a transfer that is about to append to its destination, unless a
+// transfer of another job has begun to append to the same file and is not done: then
+// it returns that job.
+func (s *Store) BeginAppend(ctx context.Context, t Transfer) (other Job, ok bool, err error) {
+	err = s.durably(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, `SELECT j.id, j.statement, j.owner, j.begun FROM transfer t JOIN job j ON j.id = t.job
+			WHERE t.phase = 1 AND t.dest = ? AND t.job <> ? AND j.verb = 'APPEND'
+			AND (SELECT identity FROM job_site WHERE job = t.job AND name = t.dest_site) = (SELECT identity FROM job_site WHERE job = ? AND name = ?)`,
+			[]byte(t.Dest.Path), t.Job, t.Job, t.Dest.Site).Scan(&other.ID, &other.Statement, &other.Owner, new(int64))
+		if ok = errors.Is(err, sql.ErrNoRows); !ok {
+			return err
+		}
+		return save(ctx, tx, t)
+	})
+	return other, ok, fail("write the journal", err)
+}
+
+func (s *Store) transfers(ctx context.Context, yield func(Transfer) bool, where string, args ...any) error {
+	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transfer "+where, args...)
+	if err != nil {
+		return fail("read the journal", err)
+	}
+	defer rows.Close() // Err tells what matters
+	for rows.Next() {
+		var t Transfer
+		if err := t.scan(rows); err != nil {
+			return fail("read the journal", err)
+		}
+		if !yield(t) {
+			return nil
+		}
+	}
+	return fail("read the journal", rows.Err())
+}
+
+// Jobs calls yield for each job, in order.
+func (s *Store) Jobs(ctx context.Context, yield func(Job) bool) error {
+	return s.jobs(ctx, yield, "WHERE complete = 1 ORDER BY id")
+}
+
+// Job returns the job with a number; ok is false if there is none.
+func (s *Store) Job(ctx context.Context, id int64) (j Job, ok bool, err error) {
+	err = s.jobs(ctx, func(found Job) bool { j, ok = found, true; return false }, "WHERE complete = 1 AND id = ?", id)
+	return j, ok, err
+}
+
+func (s *Store) jobs(ctx context.Context, yield func(Job) bool, where string, args ...any) error {
+	rows, err := s.db.QueryContext(ctx, `SELECT id, statement, verb, owner, begun, ended, done, bytes,
+		(SELECT count(*) FROM transfer WHERE job = id AND phase < 4 AND failed = 0),
+		(SELECT count(*) FROM transfer WHERE job = id AND phase < 4 AND failed <> 0) FROM job `+where, args...)
+	if err != nil {
+		return fail("read the journal", err)
+	}
+	defer rows.Close() // Err tells what matters
+	for rows.Next() {
+		var j Job
+		var begun, ended int64
+		if err := rows.Scan(&j.ID, &j.Statement, &j.Verb, &j.Owner, &begun, &ended, &j.Done, &j.Bytes, &j.Waiting, &j.Failed); err != nil {
+			return fail("read the journal", err)
+		}
+		j.Begun, j.Ended = fromMilli(begun), fromMilli(ended)
+		if !yield(j) {
+			return nil
+		}
+	}
+	return fail("read the journal", rows.Err())
+}
+
+// Claim makes a job that nobody works on this process's, and has all its transfers
+// tried again. ok is false if another process was faster, or is at work on it.
+func (s *Store) Claim(ctx context.Context, j Job) (ok bool, err error) {
+	if j.Owner != "" && s.Alive(j.Owner) {
+		return false, nil
+	}
+	owner, err := s.owner.token(s.file)
+	if err != nil {
+		return false, fail("write the journal", err)
+	}
+	err = s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, "UPDATE job SET owner = ?, ended = 0 WHERE id = ? AND owner = ?", owner, j.ID, j.Owner)
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		if ok = n > 0; err != nil || !ok {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE transfer SET failed = 0 WHERE job = ?", j.ID)
+		return err
+	})
+	return ok, fail("write the journal", err)
+}
+
+// Release says that this process works on a job no more. One with nothing left to
+// do has ended.
+func (s *Store) Release(ctx context.Context, id int64) error {
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var left int
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM transfer WHERE job = ? AND phase < ?)", id, int(Done)).Scan(&left)
+		if err != nil {
+			return err
+		}
+		ended := int64(0)
+		if left == 0 {
+			ended = milli(time.Now())
+			if _, err := tx.ExecContext(ctx, "DELETE FROM transfer WHERE job = ?", id); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE job SET owner = '', ended = ? WHERE id = ?", ended, id)
+		return err
+	}))
+}
+
+// ForgetJob drops a job with all its transfers.
+func (s *Store) ForgetJob(ctx context.Context, id int64) error {
+	return fail("write the journal", s.exec(ctx, "DELETE FROM job WHERE id = ?", id))
+}
+
+// Sweep drops the jobs whose process ended before all their transfers were in the
+// journal, of which nothing was begun, and those that ended before a time.
+func (s *Store) Sweep(ctx context.Context, before time.Time) error {
+	var dead []int64
+	err := s.jobs(ctx, func(j Job) bool {
+		if !s.Alive(j.Owner) {
+			dead = append(dead, j.ID)
+		}
+		return true
+	}, "WHERE complete = 0")
+	if err != nil {
+		return err
+	}
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, id := range dead {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM job WHERE id = ?", id); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM job WHERE ended <> 0 AND ended < ?", milli(before))
+		return err
+	}))
+}

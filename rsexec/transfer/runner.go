@@ -1,0 +1,519 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"rsexec/rsexec/state"
+	"rsexec/sites"
+	"rsexec/sites/ftp"
+)
+
+const (
+	// window is how many transfers are read from the journal ahead of those under way,
+	// and with it how far the walk through a tree runs ahead.
+	window = 256
+
+	// listers is how many directories of a job are listed at the same time.
+	listers = 4
+
+	// piece is how many entries of a directory go into the journal in one piece. A
+	// larger directory goes there in several, and what is done of it before it is
+	// wholly listed stays there until it is.
+	piece = 10_000
+
+	// misses is how many transfers in a row have to fail for a site's silence before
+	// the others are not tried.
+	misses = 3
+)
+
+// A JobStore keeps jobs: a *state.Store.
+type JobStore interface {
+	Next(ctx context.Context, job, n int64, trees bool, limit int) ([]state.Transfer, error)
+	Expand(ctx context.Context, trees []state.Transfer, groups [][]state.Transfer, whole bool) error
+	Save(ctx context.Context, t state.Transfer) error
+	BeginAppend(ctx context.Context, t state.Transfer) (other state.Job, ok bool, err error)
+	Finish(ctx context.Context, t state.Transfer, bytes int64) error
+	Drop(ctx context.Context, t state.Transfer) error
+	Alive(owner string) bool
+}
+
+// A Report is told what becomes of the transfers of a job. Its methods may be called
+// from several goroutines.
+type Report interface {
+	Began(t state.Transfer)
+	Arrived(t state.Transfer, bytes int64) // so far
+	Done(t state.Transfer, r Result)
+	Failed(t state.Transfer, err error)
+	Notice(line string)
+}
+
+// An Order is a job that is to be performed.
+type Order struct {
+	Job int64
+	Options
+	Verb        string
+	MaxSessions int // of each site; 0 is as many as its configuration says
+	Report      Report
+
+	// Site returns the site of a transfer.
+	Site func(name string) (sites.Site, error)
+
+	// Expand makes the directories that the trees are to become, which have the same
+	// source, and calls add for what is in that, each with a transfer for each
+	// destination. It returns those trees whose directory could not be made, and why.
+	Expand func(ctx context.Context, trees []state.Transfer, add func([]state.Transfer) error) (lost map[int64]error, err error)
+}
+
+// A Summary tells what became of a job.
+type Summary struct {
+	Done, Left, Failed int // transfers: complete, not needed, failed
+	Bytes              int64
+	Stopped            []error // why transfers to or from some sites were not begun
+	Last               error   // of those that failed
+}
+
+// A Runner performs jobs. Its methods may be called from several goroutines.
+type Runner struct {
+	Mover *Mover
+	Store JobStore
+}
+
+// Run performs what is left to do of a job, and returns when all of it is done, has
+// failed, or cannot be begun. The error is one that ended the whole job; ctx is
+// honoured between transfers and within them.
+func (r *Runner) Run(ctx context.Context, o Order) (Summary, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s := &schedule{Runner: r, order: o, stop: stop, results: make(chan result), busy: make(map[string]int), missed: make(map[string]int),
+		lost: make(map[string]bool), groups: make(map[int64]*group)}
+	for {
+		if s.failure == nil && ctx.Err() == nil {
+			if s.failure = s.load(ctx); s.failure == nil {
+				s.start(ctx)
+			}
+		}
+		if s.running == 0 {
+			break
+		}
+		s.settle(<-s.results)
+	}
+	s.wait.Wait()
+	if s.failure == nil && s.interrupted {
+		s.failure = sites.Stopped(ctx)
+	}
+	return s.Summary, s.failure
+}
+
+// schedule is a job under way. It belongs to Run's goroutine; what is performed is
+// told to it by results.
+type schedule struct {
+	*Runner
+	order   Order
+	stop    func()
+	results chan result
+	wait    sync.WaitGroup
+
+	files, trees       []state.Transfer // read from the journal and not begun
+	lastFile, lastTree int64            // the last number that was read
+	allFiles, allTrees bool             // nothing was left in the journal to read
+	running, expanding int
+	busy               map[string]int // sessions in use, by site
+	missed             map[string]int // transfers in a row that failed for its silence
+	lost               map[string]bool
+	groups             map[int64]*group
+	interrupted        bool
+	failure            error
+	Summary
+}
+
+// group is a file on its way to several destinations: each that has it serves another.
+type group struct {
+	holders []holder
+	left    int // transfers read from the journal and not ended
+}
+
+type holder struct {
+	at     sites.Pathname
+	serves bool
+}
+
+// result is what became of what was started.
+type result struct {
+	transfers []state.Transfer // one file, or trees of one source
+	from      sites.Pathname   // that the file was taken from
+	sites     []string         // whose sessions it used
+	result    Result
+	err       error
+	lost      map[int64]error // trees
+}
+
+// ordered reports whether the transfers have to be made one after the other.
+func (s *schedule) ordered() bool { return s.order.Verb == Append }
+
+// load reads transfers from the journal.
+func (s *schedule) load(ctx context.Context) error {
+	if len(s.files) < window/2 && !s.allFiles {
+		more, err := s.Store.Next(ctx, s.order.Job, s.lastFile, false, window-len(s.files))
+		if err != nil {
+			return err
+		}
+		s.allFiles = len(more) == 0
+		for _, t := range more {
+			s.lastFile = t.N
+			g := s.groups[t.First]
+			if g == nil {
+				g = &group{holders: []holder{{at: t.Source}}}
+				s.groups[t.First] = g
+			}
+			g.left++
+		}
+		s.files = append(s.files, more...)
+	}
+	if len(s.trees) == 0 && !s.allTrees {
+		more, err := s.Store.Next(ctx, s.order.Job, s.lastTree, true, listers)
+		if err != nil {
+			return err
+		}
+		s.allTrees = len(more) == 0
+		for _, t := range more {
+			s.lastTree = t.N
+		}
+		s.trees = append(s.trees, more...)
+	}
+	return nil
+}
+
+// start starts all that may be started.
+func (s *schedule) start(ctx context.Context) {
+	for s.expanding < listers && len(s.trees) > 0 && len(s.files) < window/2 {
+		if !s.startTrees(ctx) {
+			break
+		}
+	}
+	for i := 0; i < len(s.files); {
+		t := s.files[i]
+		switch {
+		case s.lost[t.Source.Site] || s.lost[t.Dest.Site]:
+			s.files = slices.Delete(s.files, i, i+1)
+			s.forget(t)
+		case s.ordered() && s.running > 0:
+			return
+		case s.startFile(ctx, t):
+			s.files = slices.Delete(s.files, i, i+1)
+		default:
+			i++
+		}
+	}
+}
+
+// startFile starts the transfer of a file, if sessions are free for it.
+func (s *schedule) startFile(ctx context.Context, t state.Transfer) bool {
+	h := s.holderFor(t)
+	if h == nil {
+		return false
+	}
+	h.serves = true
+	from := h.at
+	used := []string{from.Site, t.Dest.Site}
+	s.running++
+	for _, name := range used {
+		s.busy[name]++
+	}
+	s.wait.Go(func() {
+		r := result{transfers: []state.Transfer{t}, from: from, sites: used}
+		r.result, r.err = s.perform(ctx, &r.transfers[0], from)
+		s.results <- r
+	})
+	return true
+}
+
+// holderFor returns who is to serve a transfer: somebody who has the file and serves
+// nobody else, where both sites have a session free; nil if there is nobody now.
+func (s *schedule) holderFor(t state.Transfer) *holder {
+	holders := s.groups[t.First].holders
+	for i := range holders {
+		h := &holders[i]
+		if h.serves || t.Phase != state.Waiting && h.at != t.Source {
+			continue
+		}
+		from, to := s.free(h.at.Site), s.free(t.Dest.Site)
+		if h.at.Site == t.Dest.Site {
+			from-- // it takes two, where the limit allows two at all
+			if s.busy[t.Dest.Site] == 0 {
+				from, to = 1, 1
+			}
+		}
+		if from > 0 && to > 0 && !s.lost[h.at.Site] {
+			return h
+		}
+	}
+	return nil
+}
+
+// free returns how many more sessions with a site the job may use: one is left for
+// questions, where there are enough.
+func (s *schedule) free(name string) int {
+	limit := 16 // this host has no sessions, but one disk
+	if site, err := s.order.Site(name); err == nil {
+		if f, ok := site.(*ftp.Site); ok {
+			limit = f.Config().MaxSessions
+		}
+	}
+	if s.order.MaxSessions > 0 {
+		limit = min(limit, s.order.MaxSessions)
+	}
+	if limit > 2 {
+		limit--
+	}
+	return limit - s.busy[name]
+}
+
+// startTrees starts to list a directory for all the trees that it is the source of.
+func (s *schedule) startTrees(ctx context.Context) bool {
+	first := s.trees[0]
+	n := 1
+	for n < len(s.trees) && s.trees[n].First == first.First {
+		n++
+	}
+	if s.lost[first.Source.Site] {
+		s.trees = s.trees[n:]
+		return true
+	}
+	if s.free(first.Source.Site) <= 0 {
+		return false
+	}
+	trees := slices.Clone(s.trees[:n])
+	s.trees = s.trees[n:]
+	trees = slices.DeleteFunc(trees, func(t state.Transfer) bool { return s.lost[t.Dest.Site] })
+	if len(trees) == 0 {
+		return true
+	}
+	s.running++
+	s.expanding++
+	s.busy[first.Source.Site]++
+	s.wait.Go(func() {
+		r := result{transfers: trees, sites: []string{first.Source.Site}}
+		r.lost, r.err = s.expand(ctx, trees)
+		s.results <- r
+	})
+	return true
+}
+
+// expand lists the source of trees into the journal.
+func (s *schedule) expand(ctx context.Context, trees []state.Transfer) (lost map[int64]error, err error) {
+	var groups [][]state.Transfer
+	lost, err = s.order.Expand(ctx, trees, func(g []state.Transfer) error {
+		if groups = append(groups, g); len(groups) < piece {
+			return nil
+		}
+		err := s.Store.Expand(ctx, trees, groups, false)
+		groups = nil
+		return err
+	})
+	if err != nil {
+		return lost, err
+	}
+	whole := slices.DeleteFunc(slices.Clone(trees), func(t state.Transfer) bool { return lost[t.N] != nil })
+	if len(whole) == 0 {
+		return lost, nil
+	}
+	return lost, s.Store.Expand(ctx, whole, groups, true)
+}
+
+// settle takes note of what became of what was started.
+func (s *schedule) settle(r result) {
+	s.running--
+	for _, name := range r.sites {
+		s.busy[name]--
+	}
+	var broken *journalError
+	switch {
+	case errors.As(r.err, &broken):
+		s.failure = broken.err
+		s.stop()
+		return
+	case sites.KindOf(r.err) == sites.Cancelled:
+		s.interrupted = true
+		return
+	}
+	if r.transfers[0].What == state.Tree {
+		s.settleTrees(r)
+		return
+	}
+	s.settleFile(r)
+}
+
+func (s *schedule) settleTrees(r result) {
+	s.expanding--
+	s.allFiles, s.allTrees = false, false // there may be more to read now
+	for _, t := range r.transfers {
+		err := r.lost[t.N]
+		if err == nil {
+			err = r.err
+		}
+		if err != nil {
+			s.fail(t, err)
+		}
+	}
+}
+
+func (s *schedule) settleFile(r result) {
+	t := r.transfers[0]
+	g := s.groups[t.First]
+	at := slices.IndexFunc(g.holders, func(h holder) bool { return h.at == r.from })
+	g.holders[at].serves = false
+	if r.err != nil {
+		e, _ := r.err.(*sites.Error)
+		if e != nil && r.from != t.Source && e.Site == r.from.Site {
+			// Who was to serve it cannot. Another does.
+			g.holders = slices.Delete(g.holders, at, at+1)
+			s.files = append([]state.Transfer{t}, s.files...)
+			return
+		}
+		s.fail(t, r.err)
+		s.forget(t)
+		if s.ordered() {
+			s.files, s.allFiles = nil, true // what comes after must not follow what came before
+		}
+		return
+	}
+	for _, name := range r.sites {
+		s.missed[name] = 0
+	}
+	if r.result.Left != "" {
+		s.Left++
+	} else {
+		s.Summary.Done++
+		s.Bytes += max(r.result.Bytes, 0)
+	}
+	g.holders = append(g.holders, holder{at: r.result.Destination})
+	s.order.Report.Done(t, r.result)
+	s.forget(t)
+}
+
+// forget drops what is known of a transfer that has ended.
+func (s *schedule) forget(t state.Transfer) {
+	g := s.groups[t.First]
+	if g.left--; g.left == 0 {
+		delete(s.groups, t.First)
+	}
+}
+
+// fail takes note of a transfer that failed, and of what that says of its sites.
+func (s *schedule) fail(t state.Transfer, err error) {
+	s.Failed++
+	s.Last = err
+	s.order.Report.Failed(t, err)
+	t.Failed, t.Kind, t.Error = time.Now(), sites.KindOf(err), err.Error()
+	e, _ := err.(*sites.Error)
+	if e != nil {
+		t.Code = e.Code
+	}
+	if err := s.Store.Save(context.Background(), t); err != nil && s.failure == nil {
+		s.failure = err
+		s.stop()
+	}
+	if e == nil || e.Site == "" || s.lost[e.Site] {
+		return
+	}
+	switch e.Kind {
+	case sites.NoSpace, sites.Login:
+	case sites.Unreachable, sites.Busy:
+		if s.missed[e.Site]++; s.missed[e.Site] < misses {
+			return
+		}
+	default:
+		return
+	}
+	s.lost[e.Site] = true
+	s.Stopped = append(s.Stopped, err)
+}
+
+// perform performs the transfer of one file, from somebody who has it.
+func (s *schedule) perform(ctx context.Context, t *state.Transfer, from sites.Pathname) (Result, error) {
+	r := Request{Verb: s.order.Verb, Source: from, Dest: t.Dest, Exact: true, Options: s.order.Options,
+		Row: t, Journal: rows{s.Store, s.order},
+		Progress: func(bytes int64) { s.order.Report.Arrived(*t, bytes) }}
+	var err error
+	if r.From, err = s.order.Site(from.Site); err == nil {
+		r.To, err = s.order.Site(t.Dest.Site)
+	}
+	if err != nil {
+		return Result{}, sites.During(s.order.Verb, t.Source, err)
+	}
+	s.order.Report.Began(*t)
+	result, err := s.Mover.Do(ctx, r)
+	switch {
+	case err != nil:
+		return result, err
+	case result.Left != "":
+		err = s.Store.Drop(context.WithoutCancel(ctx), *t)
+	default:
+		err = s.Store.Finish(context.WithoutCancel(ctx), *t, result.Bytes)
+	}
+	if err != nil {
+		return result, &journalError{err}
+	}
+	return result, nil
+}
+
+// journalError is that of the journal, without which nothing may be done.
+type journalError struct{ err error }
+
+func (e *journalError) Error() string { return e.err.Error() }
+func (e *journalError) Unwrap() error { return e.err }
+
+// rows is the Journal of a job's transfers.
+type rows struct {
+	store JobStore
+	order Order
+}
+
+// Save implements Journal.
+func (r rows) Save(ctx context.Context, t *state.Transfer) error {
+	if err := r.store.Save(ctx, *t); err != nil {
+		return &journalError{err}
+	}
+	return nil
+}
+
+const (
+	// firstLook is how soon it is looked again whether another process is done with
+	// a file; each further time it takes twice as long, up to lastLook.
+	firstLook = 20 * time.Millisecond
+	lastLook  = time.Second
+)
+
+// Begin implements Journal.
+func (r rows) Begin(ctx context.Context, t *state.Transfer) error {
+	if r.order.Verb != Append {
+		return r.Save(ctx, t)
+	}
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		other, ok, err := r.store.BeginAppend(ctx, *t)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return sites.Stopped(ctx)
+		case err != nil:
+			return &journalError{err}
+		case ok:
+			return nil
+		case !r.store.Alive(other.Owner):
+			return &sites.Error{Op: Append, Site: t.Dest.Site, Path: t.Dest.Path, Kind: sites.Conflict,
+				Msg:  fmt.Sprintf("job %d broke off in the middle of appending to it", other.ID),
+				Hint: fmt.Sprintf("RESUME %d finishes that, FORGET %d leaves it as it is", other.ID, other.ID)}
+		case pause == firstLook:
+			r.order.Report.Notice(fmt.Sprintf("%s %s: it waits for job %d, which is appending to the same file", Append, t.Dest, other.ID))
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return sites.Stopped(ctx)
+		}
+	}
+}

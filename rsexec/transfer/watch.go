@@ -1,0 +1,115 @@
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"rsexec/sites"
+	"rsexec/sites/ftp"
+)
+
+// watched performs work that carries the file, tells how far it is, and stops it when
+// it stands still.
+func (w *work) watched(ctx context.Context, work func(context.Context) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		w.watch(ctx, stop)
+	}()
+	err := work(ctx)
+	stop(nil)
+	<-watched
+	return err
+}
+
+// watch asks now and then how much has arrived, until ctx ends.
+func (w *work) watch(ctx context.Context, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(w.limits.look)
+	defer tick.Stop()
+	stall := w.stallTimeout()
+	last, since := int64(-1), time.Now()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		now, known := w.soFar(ctx)
+		switch {
+		case !known:
+		case now != last:
+			last, since = now, time.Now()
+			if w.ask.Progress != nil && now > 0 {
+				w.ask.Progress(now)
+			}
+		case now > w.row.Arrived && now != w.row.Size && stall > 0 && time.Since(since) > stall:
+			// A server that hides a file until it is whole tells no size of it, so that
+			// only what has grown can stand still.
+			stop(&sites.Error{Kind: sites.Unreachable, Msg: fmt.Sprintf("no byte has arrived for %v, after %d", stall, now)})
+			return
+		}
+	}
+}
+
+// stallTimeout returns how long a transfer may stand still: the shorter of what the
+// two sites are given.
+func (w *work) stallTimeout() time.Duration {
+	shortest := time.Duration(0)
+	for _, s := range []sites.Site{w.ask.From, w.ask.To} {
+		if f, ok := s.(*ftp.Site); ok {
+			if d := f.Config().StallTimeout; d > 0 && (shortest == 0 || d < shortest) {
+				shortest = d
+			}
+		}
+	}
+	return shortest
+}
+
+// soFar returns how much of the source is at the destination: counted where it passes
+// this host, else asked for in a session that is free at the moment.
+func (w *work) soFar(ctx context.Context) (bytes int64, known bool) {
+	if w.figure.ThroughUser() {
+		return w.row.Arrived + max(w.in.Load(), w.out.Load()) - w.base, true
+	}
+	to, ok := w.ask.To.(*ftp.Site)
+	if !ok || w.row.Before < 0 {
+		return 0, false
+	}
+	s, free := to.TryTake(ctx)
+	if !free {
+		return 0, false
+	}
+	defer to.Put(s)
+	size, err := s.Size(ctx, w.plan.Dest.Path)
+	return size - w.row.Before, err == nil
+}
+
+// limited returns a reader that reads so many bytes a second of r; 0 is any number.
+func limited(ctx context.Context, r io.Reader, bytes int64) io.Reader {
+	if bytes == 0 {
+		return r
+	}
+	// A burst of a tenth of a second keeps the flow even.
+	burst := int(max(bytes/10, 1))
+	return &limitedReader{ctx: ctx, r: r, limiter: rate.NewLimiter(rate.Limit(bytes), burst), burst: burst}
+}
+
+type limitedReader struct {
+	ctx     context.Context
+	r       io.Reader
+	limiter *rate.Limiter
+	burst   int
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p[:min(len(p), l.burst)])
+	if waited := l.limiter.WaitN(l.ctx, n); waited != nil && err == nil {
+		err = sites.Stopped(l.ctx)
+	}
+	return n, err
+}
