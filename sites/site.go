@@ -27,6 +27,7 @@ type Entry struct {
 	Type     EntryType
 	Size     int64     // bytes; -1 if the site does not say
 	Modified time.Time // zero if the site does not say
+	Coarse   bool      // Modified is from a listing for people: without seconds, or of a zone that it does not tell
 	Target   string    // where a link leads, if the site says
 }
 

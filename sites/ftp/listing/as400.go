@@ -57,7 +57,7 @@ func as400Reader(o order) reader {
 			return sites.Entry{}, unread
 		}
 		d.clock = clock
-		e.Modified, _ = d.time(now)
+		d.put(&e, now)
 		if object.bytes {
 			e.Size = size(f.text(1))
 		}

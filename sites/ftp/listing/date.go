@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"rsexec/sites"
 )
 
 // clockSkew is how far a server's clock may be ahead of ours, the zone that it
@@ -17,6 +19,17 @@ type date struct {
 	day   int
 	clock time.Duration // since midnight
 	zone  time.Duration // east of Greenwich
+	exact bool          // the line says the seconds and the zone
+}
+
+// put makes d the time of an entry; ok is false, and the entry as it was, if there
+// is no such day.
+func (d date) put(e *sites.Entry, now time.Time) (ok bool) {
+	t, ok := d.time(now)
+	if ok {
+		e.Modified, e.Coarse = t, !d.exact && !t.IsZero() // the first day of all is no time
+	}
+	return ok
 }
 
 // time returns the time that d means; ok is false if there is no such day.
@@ -296,9 +309,9 @@ func twoDigitYear(s string) bool {
 	return len(parts[0]) != 4 && len(parts[2]) != 4
 }
 
-// dateAt reads the date that begins at field i. It returns how many fields it
-// has, 0 if there is none, and whether the name behind it is padded.
-func (f *fields) dateAt(i int, now time.Time) (t time.Time, n int, padded bool) {
+// dateAt reads the date that begins at field i into an entry. It returns how many
+// fields it has, 0 if there is none, and whether the name behind it is padded.
+func (f *fields) dateAt(i int, now time.Time, e *sites.Entry) (n int, padded bool) {
 	var words [4]word
 	read := 0
 shape:
@@ -325,14 +338,14 @@ shape:
 			case got&anyClock != 0:
 				d.clock = w.clock
 			case got == zone:
-				d.zone = w.clock
+				d.zone, d.exact = w.clock, true // only a clock with seconds has one
 			default:
 				d = w.date
 			}
 		}
-		if t, ok := d.time(now); ok {
-			return t, len(shape.parts), shape.padded
+		if d.put(e, now) {
+			return len(shape.parts), shape.padded
 		}
 	}
-	return time.Time{}, 0, false
+	return 0, false
 }

@@ -39,7 +39,7 @@ func dosReader(o order) reader {
 			return sites.Entry{}, unread
 		}
 		e := sites.Entry{Size: -1, Name: f.behind(at)}
-		e.Modified, _ = d.time(now)
+		d.put(&e, now)
 		what := f.text(at)
 		if kind, ok := dosTags[lower(what)]; ok {
 			e.Type = kind

@@ -11,7 +11,7 @@
 //   - Memory does not grow with the listing.
 //   - A size is a count of bytes as the server would send them, or -1: blocks,
 //     tracks, records and rounded sizes are none.
-//   - Times without a zone are taken as UTC.
+//   - Times without a zone are taken as UTC, and are coarse.
 package listing
 
 import (

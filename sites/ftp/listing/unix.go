@@ -69,11 +69,12 @@ func (f *fields) rest(least int, kind sites.EntryType, now time.Time) (sites.Ent
 		if !isDigit(before[0]) && !isDigit(before[len(before)-1]) {
 			continue // no size
 		}
-		modified, n, padded := f.dateAt(i, now)
+		e := sites.Entry{Type: kind, Size: -1}
+		n, padded := f.dateAt(i, now, &e)
 		if n == 0 {
 			continue
 		}
-		e := sites.Entry{Name: f.behind(i + n - 1), Type: kind, Size: -1, Modified: modified}
+		e.Name = f.behind(i + n - 1)
 		if padded {
 			e.Name = strings.TrimLeft(e.Name, " ")
 		}

@@ -53,7 +53,7 @@ func readVMS(line string, now time.Time) (sites.Entry, verdict) {
 	if d.day == 0 {
 		return sites.Entry{}, unread
 	}
-	e.Modified, _ = d.time(now)
+	d.put(&e, now)
 	return e, named
 }
 

@@ -127,7 +127,7 @@ func zosMember(f *fields, now time.Time, headed bool) (e sites.Entry, ok bool) {
 		if changed.clock, _, ok = readClock(f.text(4)); !ok {
 			return sites.Entry{}, false
 		}
-		e.Modified, ok = changed.time(now)
+		ok = changed.put(&e, now)
 		return e, ok
 	case f.n >= 5 && (last == "ANY" || last == "24" || last == "31" || last == "64"):
 		return e, len(f.text(1)) >= 6 && hexadecimal(f.text(1)) && len(f.text(2)) == 6 && hexadecimal(f.text(2))
