@@ -54,7 +54,7 @@ func (x *Executive) touch(ctx context.Context, st *grammar.Statement) error {
 			if err := setModified(ctx, p, at); err != nil {
 				return sites.During(st.Verb.Name, p.Pathname, err)
 			}
-			p.Entry.Modified = at
+			p.Entry.Modified, p.Entry.Coarse = at, false
 			e.Modified = at.UTC().Format(time.RFC3339)
 			x.made(p.Pathname, p.Entry)
 		}

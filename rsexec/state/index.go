@@ -52,8 +52,8 @@ type inserter struct {
 }
 
 func (in *inserter) put(e sites.Entry) (err error) {
-	in.args = append(in.args, []byte(e.Name), in.directory, int(e.Type), e.Size, milli(e.Modified))
-	if len(in.args) < 5*insertRows {
+	in.args = append(in.args, []byte(e.Name), in.directory, int(e.Type), e.Size, milli(e.Modified), e.Coarse)
+	if len(in.args) < 6*insertRows {
 		return nil
 	}
 	if in.full == nil {
@@ -71,7 +71,7 @@ func (in *inserter) flush() error {
 	if len(in.args) == 0 {
 		return nil
 	}
-	_, err := in.tx.ExecContext(in.ctx, insertStatement(len(in.args)/5), in.args...)
+	_, err := in.tx.ExecContext(in.ctx, insertStatement(len(in.args)/6), in.args...)
 	return err
 }
 
@@ -84,8 +84,8 @@ func (in *inserter) close() {
 // insertStatement returns the statement that puts in n entries. A site may list
 // a name twice; the last one counts.
 func insertStatement(n int) string {
-	return "INSERT OR REPLACE INTO entry (name, directory, type, size, modified) VALUES (?, ?, ?, ?, ?)" +
-		strings.Repeat(", (?, ?, ?, ?, ?)", n-1)
+	return "INSERT OR REPLACE INTO entry (name, directory, type, size, modified, coarse) VALUES (?, ?, ?, ?, ?, ?)" +
+		strings.Repeat(", (?, ?, ?, ?, ?, ?)", n-1)
 }
 
 // Directories calls yield for each directory of the index, with when it was
@@ -140,14 +140,14 @@ func (s *Store) Homes(ctx context.Context, yield func(site, path string) bool) e
 // Find calls yield for each entry with the name given, in every directory of
 // the index.
 func (s *Store) Find(ctx context.Context, name string, yield yield) error {
-	return s.query(ctx, yield, `SELECT d.site, d.path, d.listed, e.name, e.type, e.size, e.modified
+	return s.query(ctx, yield, `SELECT d.site, d.path, d.listed, e.name, e.type, e.size, e.modified, e.coarse
 		FROM entry e JOIN directory d ON d.id = e.directory WHERE e.name = ?`, []byte(name))
 }
 
 // Begin calls yield for each entry of one directory whose name begins with
 // prefix, by name.
 func (s *Store) Begin(ctx context.Context, dir sites.Pathname, prefix string, yield yield) error {
-	return s.query(ctx, yield, `SELECT d.site, d.path, d.listed, e.name, e.type, e.size, e.modified
+	return s.query(ctx, yield, `SELECT d.site, d.path, d.listed, e.name, e.type, e.size, e.modified, e.coarse
 		FROM directory d JOIN entry e ON e.directory = d.id
 		WHERE d.site = ? AND d.path = ? AND e.name >= ? AND e.name < ? ORDER BY e.name`,
 		dir.Site, []byte(dir.Path), []byte(prefix), behind(prefix))
@@ -164,7 +164,7 @@ func (s *Store) query(ctx context.Context, yield yield, query string, args ...an
 		var e sites.Entry
 		var path, name []byte
 		var listed, modified int64
-		if err := rows.Scan(&dir.Site, &path, &listed, &name, &e.Type, &e.Size, &modified); err != nil {
+		if err := rows.Scan(&dir.Site, &path, &listed, &name, &e.Type, &e.Size, &modified, &e.Coarse); err != nil {
 			return fail("read the index", err)
 		}
 		dir.Path, e.Name, e.Modified = string(path), string(name), fromMilli(modified)
@@ -178,9 +178,9 @@ func (s *Store) query(ctx context.Context, yield yield, query string, args ...an
 // Put notes one entry of a directory that is in the index: it was made or
 // changed. Nothing is done for a directory that is not.
 func (s *Store) Put(ctx context.Context, dir sites.Pathname, e sites.Entry) error {
-	err := s.exec(ctx, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified)
-		SELECT ?, id, ?, ?, ? FROM directory WHERE site = ? AND path = ?`,
-		[]byte(e.Name), int(e.Type), e.Size, milli(e.Modified), dir.Site, []byte(dir.Path))
+	err := s.exec(ctx, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified, coarse)
+		SELECT ?, id, ?, ?, ?, ? FROM directory WHERE site = ? AND path = ?`,
+		[]byte(e.Name), int(e.Type), e.Size, milli(e.Modified), e.Coarse, dir.Site, []byte(dir.Path))
 	return fail("write the index", err)
 }
 

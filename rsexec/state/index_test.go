@@ -132,6 +132,66 @@ func TestIndex(t *testing.T) {
 	}
 }
 
+// TestCoarseIsKept holds that the index keeps how exact a time is; of entries that
+// an earlier version has put there it is not known.
+func TestCoarseIsKept(t *testing.T) {
+	ctx := t.Context()
+	file := filepath.Join(t.TempDir(), "state.db")
+	at := time.Date(2026, 11, 21, 5, 47, 0, 0, time.UTC)
+	dir := sites.Pathname{Site: "SITE1", Path: "/"}
+
+	db, err := open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := slices.IndexFunc(migrations, func(m string) bool { return strings.Contains(m, "coarse") })
+	earlier := append(slices.Clone(migrations[:before]),
+		fmt.Sprintf("PRAGMA user_version = %d", before),
+		"INSERT INTO directory (id, site, path, listed) VALUES (1, 'SITE1', CAST('/' AS BLOB), 1)",
+		fmt.Sprintf("INSERT INTO entry (name, directory, type, size, modified) VALUES (CAST('earlier' AS BLOB), 1, 1, 5, %d)", at.UnixMilli()))
+	for _, statement := range earlier {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s := openStore(t, file)
+	all := func() (found []sites.Entry) {
+		if err := s.Begin(ctx, dir, "", func(_ sites.Pathname, e sites.Entry, _ time.Time) bool { found = append(found, e); return true }); err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	entry := func(name string, coarse bool) sites.Entry {
+		return sites.Entry{Name: name, Type: sites.File, Size: 5, Modified: at, Coarse: coarse}
+	}
+	if diff := cmp.Diff([]sites.Entry{entry("earlier", true)}, all()); diff != "" {
+		t.Error(diff)
+	}
+	var listed []sites.Entry
+	for i := range insertRows + 2 { // a full statement, and what is left
+		listed = append(listed, entry(fmt.Sprintf("%03d", i), i%2 == 0))
+	}
+	if err := s.PutListing(ctx, dir, at, listed); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(listed, all()); diff != "" {
+		t.Error(diff)
+	}
+	listed[0].Coarse, listed[1].Coarse = false, true
+	for _, e := range listed[:2] {
+		if err := s.Put(ctx, dir, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(listed, all()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Several shells write at once, and none is turned away.
 func TestConcurrentStores(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.db")

@@ -65,6 +65,9 @@ var migrations = []string{
 		why     TEXT NOT NULL,
 		PRIMARY KEY (source, dest, figure, summary)
 	) STRICT, WITHOUT ROWID;`,
+	// What is there already, or is put there by an earlier version that has the file
+	// open, may be of either sort, so it is taken for coarse.
+	`ALTER TABLE entry ADD COLUMN coarse INTEGER NOT NULL DEFAULT 1; -- whether modified is`,
 	`CREATE TABLE job (
 		id        INTEGER PRIMARY KEY AUTOINCREMENT, -- a number never means another job
 		statement TEXT NOT NULL,
