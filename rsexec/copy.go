@@ -126,8 +126,9 @@ func (x *Executive) moveOrLeave(ctx context.Context, st *grammar.Statement, sour
 }
 
 // isUpToDate reports whether --update leaves a copy out: there is a file of the same
-// size at the destination, modified no earlier than the source. Of what a site does
-// not tell nothing is assumed; what is wrong then, the copy tells.
+// size at the destination, modified no earlier than the source. Where the sizes are
+// alike and the source was only listed for people, its site is asked. Of what a site
+// does not tell exactly nothing is assumed; what is wrong then, the copy tells.
 func (x *Executive) isUpToDate(ctx context.Context, st *grammar.Statement, source resolver.Place, j transfer.Request) bool {
 	if _, update := st.Option("update"); !update {
 		return false
@@ -137,16 +138,19 @@ func (x *Executive) isUpToDate(ctx context.Context, st *grammar.Statement, sourc
 		return false
 	}
 	e := source.Entry
-	if !source.Indexed.IsZero() || e.Type == sites.Unknown {
+	if !source.Indexed.IsZero() || e.Type == sites.Unknown || e.Coarse && e.Size == there.Size {
 		if e, err = j.From.Stat(ctx, j.Source.Path); err != nil {
 			return false
 		}
 	}
-	if e.Size < 0 || e.Size != there.Size || e.Modified.IsZero() || there.Modified.IsZero() {
+	if e.Size < 0 || e.Size != there.Size || !isExact(e) || !isExact(there) {
 		return false
 	}
 	return !there.Modified.Before(e.Modified.Truncate(time.Second)) // sites tell seconds
 }
+
+// isExact reports whether a site told to the second when a file was modified.
+func isExact(e sites.Entry) bool { return !e.Modified.IsZero() && !e.Coarse }
 
 // copyJob makes the job of one copy, to where the target's pathname is for it.
 func copyJob(st *grammar.Statement, source resolver.Place, dest target, to sites.Pathname) transfer.Request {
