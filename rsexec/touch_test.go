@@ -61,6 +61,10 @@ func TestTouchMakes(t *testing.T) {
 	s := ftptest.Play(t, loggedIn+made+made+`
 		C: MDTM 20200102030405 /new
 		S: 501 how
+		C: MDTM /new
+		C: MDTM 20200102030405
+		S: 213 20261121080000
+		S: 550 no such file
 		C: SITE UTIME /new *
 		S: 500 what
 		C: QUIT`)
