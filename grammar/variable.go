@@ -169,6 +169,7 @@ func expandList(list []Word, scope Scope) ([]Word, error) {
 				if w.Parts[0].Quoted {
 					a.Parts = []Part{{Text: a.Value(), Quoted: true}}
 				}
+				a.Parts = asOperand(a.Parts)
 				expanded = append(expanded, a)
 			}
 			continue
@@ -202,11 +203,16 @@ func (w Word) expand(scope Scope) (Word, error) {
 			b.add([]byte(v.Text), v.Quoted || p.Quoted)
 		}
 	}
-	e := Word{Raw: w.Raw, Parts: b.all(), Pos: w.Pos}
-	if len(e.Parts) == 0 || !e.Parts[0].Quoted {
-		e.Parts = append([]Part{{Quoted: true}}, e.Parts...) // it is no option, whatever it begins with
+	return Word{Raw: w.Raw, Parts: asOperand(b.all()), Pos: w.Pos}, nil
+}
+
+// asOperand returns parts with a beginning that makes them no option and no sign,
+// whatever text they are.
+func asOperand(parts []Part) []Part {
+	if len(parts) > 0 && parts[0].Quoted {
+		return parts
 	}
-	return e, nil
+	return append([]Part{{Quoted: true}}, parts...)
 }
 
 // valueOf returns the value of a variable, or a piece of it.
