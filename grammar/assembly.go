@@ -145,7 +145,7 @@ func (a *assembly) addOption(w Word) *fault {
 	switch _, given := a.st.Option(name); {
 	case o == nil:
 		return a.unknownOption(w, name)
-	case given:
+	case given && !o.Many:
 		return faultf(w.Pos, "option --%s is given twice", o.Name)
 	case o.IsSwitch() && hasValue:
 		return faultf(w.Pos, "option --%s takes no value", o.Name)
@@ -154,18 +154,18 @@ func (a *assembly) addOption(w Word) *fault {
 	case !value.HasVariable() && !o.allows(value.Value()):
 		return faultf(value.Pos, "expected %s, not %s", alternatives(o.values()), Quote(value.Value()))
 	}
-	a.st.Options = append(a.st.Options, Setting{Option: o, Value: value, Pos: w.Pos})
+	values := []Word{value}
+	if o.Many {
+		values = cutAtCommas(value)
+	}
+	for _, one := range values {
+		if o.Many && len(one.Parts) == 0 {
+			return faultf(value.Pos, "expected %s before and after each comma", o.Value)
+		}
+		a.st.Options = append(a.st.Options, Setting{Option: o, Value: one, Pos: w.Pos})
+	}
 	a.st.Variable = a.st.Variable || value.HasVariable()
 	return nil
-}
-
-// preset adds the switches that the verb's alias stands for.
-func (a *assembly) preset(switches []string) {
-	for _, name := range switches {
-		if _, given := a.st.Option(name); !given {
-			a.st.Options = append(a.st.Options, Setting{Option: a.st.Verb.option(name), Pos: a.st.Pos})
-		}
-	}
 }
 
 func (a *assembly) unknownOption(w Word, name string) *fault {
@@ -283,6 +283,10 @@ func checkList(s *Slot, list []Word) *fault {
 		case s.Kind == Number:
 			if n, err := strconv.Atoi(w.Value()); err != nil || n < 0 {
 				return faultf(w.Pos, "expected a number, not %s", Quote(w.Value()))
+			}
+		case s.Kind == JobNumber && !(s.All && strings.EqualFold(w.Value(), All)):
+			if n, err := strconv.Atoi(w.Value()); err != nil || n < 1 {
+				return faultf(w.Pos, "expected %s, not %s", alternatives(s.nouns()), Quote(w.Value()))
 			}
 		}
 	}

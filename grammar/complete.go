@@ -58,7 +58,7 @@ func (c *Completion) Tail(text string, done bool) (tail string, ok bool) {
 		b.WriteString(text)
 	default:
 		for i, r := range text {
-			if strings.ContainsRune(typedSigns, r) || i == 0 && c.Raw == "" && r == '-' || unicode.IsSpace(r) {
+			if strings.ContainsRune(typedSigns, r) || i == 0 && c.Raw == "" && strings.ContainsRune(firstSigns, r) || unicode.IsSpace(r) {
 				b.WriteByte('\\')
 			}
 			b.WriteRune(r)
@@ -70,8 +70,12 @@ func (c *Completion) Tail(text string, done bool) (tail string, ok bool) {
 	return b.String(), true
 }
 
-// typedSigns are the characters that mean something in a word that is not quoted.
-const typedSigns = patternSigns + `;$"'()<>#!`
+// The characters that mean something in a word that is not quoted, and those that
+// do where it begins.
+const (
+	typedSigns = patternSigns + `;$"'()<>#!`
+	firstSigns = "-" + backgroundSign
+)
 
 // openQuote returns the quote that is open at the end of a word as typed, or 0.
 func openQuote(raw string) (quote rune) {
@@ -163,6 +167,8 @@ func (c *Completion) continueFrom(p place, last token) {
 			for _, a := range s.Actions {
 				c.add(s.Kind, Candidate{s.Kind, a.Name, a.Help})
 			}
+		case s.All:
+			c.add(s.Kind, Candidate{s.Kind, All, "every job"})
 		case s.Kind == ConditionWords:
 			c.addCondition(p.assembly.lists)
 		default:
@@ -171,6 +177,7 @@ func (c *Completion) continueFrom(p place, last token) {
 	}
 	if c.Raw == "" {
 		c.addOptions(p)
+		c.addBackground(p)
 	}
 }
 
@@ -226,7 +233,7 @@ func (c *Completion) addOptions(p place) {
 	}
 	for i := range p.assembly.st.Verb.Options {
 		o := &p.assembly.st.Verb.Options[i]
-		if _, given := p.assembly.st.Option(o.Name); given {
+		if _, given := p.assembly.st.Option(o.Name); given && !o.Many {
 			continue
 		}
 		text := "--" + o.Name
@@ -234,6 +241,17 @@ func (c *Completion) addOptions(p place) {
 			text += "="
 		}
 		c.add(OptionName, Candidate{OptionName, text, o.Help})
+	}
+}
+
+// addBackground adds the sign of the background, if the statement is complete and
+// may end with it. Nothing can be added to p then.
+func (c *Completion) addBackground(p place) {
+	if !p.assembly.st.Verb.Job || p.inner || p.hasOutput || p.afterComma {
+		return
+	}
+	if _, f := p.assembly.finish(Position{}); f == nil {
+		c.add(BackgroundSign, Candidate{BackgroundSign, backgroundSign, "run it in the background"})
 	}
 }
 
@@ -278,8 +296,10 @@ func tokensOf(text string) (tokens []token, ok bool) {
 			return tokens, true
 		case err != nil:
 			return nil, false
-		case t.kind != endToken:
+		case !t.endsStatement():
 			tokens = append(tokens, t)
+		case t.kind == backgroundToken:
+			tokens = nil
 		case t.pos.Offset == len(text):
 			return tokens, true
 		case text[t.pos.Offset] == '#' && !strings.Contains(text[t.pos.Offset:], "\n"):
@@ -296,6 +316,8 @@ type place struct {
 	afterComma   bool
 	optionsEnded bool
 	redirected   bool // the word says where the output goes
+	hasOutput    bool // it was said
+	inner        bool // the statement is an operand of another
 }
 
 // follow puts tokens together as far as they go. It is not ok if they cannot
@@ -309,7 +331,7 @@ func follow(tokens []token) (p place, ok bool) {
 			p.optionsEnded = true
 		case t.kind == redirectToken && p.assembly != nil:
 			i++ // over the word
-			p.redirected = i == len(tokens)
+			p.redirected, p.hasOutput = i == len(tokens), true
 		case t.kind == optionToken && p.assembly != nil:
 			f = p.assembly.addOption(t.word)
 		case t.kind == guideToken && p.assembly != nil:
@@ -321,6 +343,7 @@ func follow(tokens []token) (p place, ok bool) {
 			if err != nil {
 				return p, false
 			}
+			p.inner = p.assembly != nil
 			p.assembly = newAssembly(v, t.pos)
 		default:
 			list := []Word{t.word}

@@ -7,7 +7,10 @@ import (
 )
 
 func TestComplete(t *testing.T) {
-	const options = " --route= --choreography= --recursive --update"
+	const (
+		behindRoute = " --choreography= --verify= --limit= --max-sessions= --ascii --recursive --update --no-clobber --in-place --include= --exclude="
+		options     = " --route=" + behindRoute
+	)
 	var names []string
 	for _, v := range Verbs() {
 		names = append(names, v.Name)
@@ -18,7 +21,7 @@ func TestComplete(t *testing.T) {
 		{"|", "verb: " + all},
 		{"d|", "d verb: DELETE DIRECTORY du DIGEST DEFINE"},
 		{"  cop|PY a", "cop verb: COPY"},
-		{"c|", "c verb: COPY cat COUNT CREATE COMPARE CONNECT"},
+		{"c|", "c verb: COPY cat COUNT CREATE COMPARE CONNECT CANCEL"},
 		{"l|", "l verb: ls LCD"},
 		{"xyz|", "xyz verb:"},
 		{"ls a ; ty|", "ty verb: TYPE"},
@@ -60,11 +63,11 @@ func TestComplete(t *testing.T) {
 		{"copy a TO |", "COPY destination pathname,option:" + options},
 		{"copy a, b to c|", "COPY c destination pathname:"},
 		{"copy a to b,|", "COPY destination pathname:"},
-		{"copy a to b |", "COPY option:" + options},
+		{"copy a to b |", "COPY option,sign of the background:" + options + " &"},
 		{"copy a to|", "COPY to source pathname,destination pathname:"},
-		{"copy a TO --route=auto |", "COPY destination pathname,option: --choreography= --recursive --update"},
+		{"copy a TO --route=auto |", "COPY destination pathname,option:" + behindRoute},
 		{"copy a TO (to file) |", "COPY destination pathname,option:" + options},
-		{"copy a \"TO\" |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
+		{"copy a \"TO\" |", "COPY guide words,source pathname,destination pathname,option,sign of the background: (TO FILE)" + options + " &"},
 		{"copy TO |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
 		{"connect to |", "CONNECT source pathname:"},
 		{"rename a,b to |", ":"},
@@ -92,8 +95,9 @@ func TestComplete(t *testing.T) {
 		{"rm a --all |", "DELETE pathname:"},
 		{"copy a, b|", "COPY b source pathname:"},
 		{"copy a, b |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
+		{"copy a b |", "COPY guide words,source pathname,destination pathname,option,sign of the background: (TO FILE)" + options + " &"},
 		{"copy a (to file) |", "COPY destination pathname,option:" + options},
-		{"copy a (to file) b |", "COPY option:" + options},
+		{"copy a (to file) b |", "COPY option,sign of the background:" + options + " &"},
 		{"copy a (|", "COPY ( guide words: (TO FILE)"},
 		{"copy a (to f|", "COPY (TO F guide words: (TO FILE)"},
 		{"copy (file l|", "COPY (FILE L guide words: (FILE LIST)"},
@@ -105,11 +109,33 @@ func TestComplete(t *testing.T) {
 		{"explain copy a |", "COPY guide words,source pathname,destination pathname,option: (TO FILE)" + options},
 		{"ls A.TXT;|", "DIRECTORY A.TXT; source pathname:"},
 
+		// Jobs and the background.
+		{"resume |", "RESUME guide words,number of a job,sign of the background: (JOB) ALL &"},
+		{"resume a|", "RESUME a number of a job: ALL"},
+		{"resume (job) |", "RESUME number of a job,sign of the background: ALL &"},
+		{"resume 3 |", "RESUME sign of the background: &"},
+		{"forget |", "FORGET guide words,number of a job: (JOB) ALL"},
+		{"cancel 1|", "CANCEL 1 number of a job:"},
+		{"jobs |", "JOBS guide words,number of a job,option: (NUMBER) --all --script"},
+		{"move a -- b |", "MOVE guide words,source pathname,destination pathname,sign of the background: (TO FILE) &"},
+		{"get a > |", "GET destination pathname:"},
+		{"get a > b |", "GET guide words,source pathname,name of a file at this host,option: (TO FILE)" + options},
+		{"explain copy a to b |", "COPY option:" + options},
+		{"copy a b &|", "verb: " + all},
+		{"copy a b & |", "verb: " + all},
+		{"copy a b & ty|", "ty verb: TYPE"},
+		{"copy a b &\\\n |", "verb: " + all},
+		{"copy a b &x|", "COPY &x source pathname,destination pathname:"},
+		{"copy a & |", "verb: " + all},
+
 		// Options.
 		{"copy -|", "COPY - option:" + options},
 		{"copy --|", "COPY -- option:" + options},
 		{"copy --r|", "COPY --r option: --route= --recursive"},
-		{"copy --route=auto a --|", "COPY -- option: --choreography= --recursive --update"},
+		{"copy --route=auto a --|", "COPY -- option:" + behindRoute},
+		{"copy --include=x a --i|", "COPY --i option: --in-place --include="},
+		{"copy --include=x,y|", "COPY x,y value of an option:"},
+		{"mirror --verify=|", "MIRROR value of an option: size digest read"},
 		{"copy --route=|", "COPY value of an option: direct relay auto"},
 		{"copy --route=d|", "COPY d value of an option: direct"},
 		{`copy --choreography="a b|`, "COPY a b value of an option:"},
@@ -157,6 +183,39 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// TestTail checks that what completes a word is its text and nothing else, once it
+// is typed behind what was there.
+func TestTail(t *testing.T) {
+	for _, test := range []struct{ line, text, want string }{
+		{"copy ", "&", `\&`},
+		{"copy ", "&a&", `\&a&`},
+		{"copy a", "&", "&"},
+		{"copy ", "-a-b", `\-a-b`},
+		{"copy a ", "b c;", `b\ c\;`},
+		{`copy "`, "& $x", `& \$x"`},
+		{"copy '", `a"$`, `a"$'`},
+	} {
+		c := Complete(test.line, len(test.line))
+		tail, ok := c.Tail(test.text, true)
+		if !ok || tail != test.want {
+			t.Errorf("%s: the tail of %s is %s, %v; want %s", test.line, test.text, tail, ok, test.want)
+		}
+		list, err := Parse("", test.line+tail+" x y")
+		if err != nil {
+			t.Errorf("%s%s: %v", test.line, tail, err)
+			continue
+		}
+		words := list[0].List(0)
+		if got := words[len(words)-2].Value(); got != c.Value+test.text {
+			t.Errorf("%s%s: read as %q", test.line, tail, got)
+		}
+	}
+	c := Complete("copy 'a", len("copy 'a"))
+	if tail, ok := c.Tail("'", true); ok {
+		t.Errorf("a quote was put within quotes: %s", tail)
+	}
+}
+
 // TestCompleteLeads checks that whatever the table offers can be typed: each
 // statement that takes the first candidate again and again, and a name where the
 // table has no candidates, parses in the end.
@@ -174,7 +233,7 @@ func TestCompleteLeads(t *testing.T) {
 				line += c.Candidates[0].Text + " "
 			case c.Expects(ConditionWords):
 				line += "EXISTS "
-			case c.Expects(Number) && !strings.HasSuffix(line, "1 "):
+			case (c.Expects(Number) || c.Expects(JobNumber)) && !strings.HasSuffix(line, "1 "):
 				line += "1 "
 			case len(c.Expect) > 0 && c.Expect[0] < GuideWords && !strings.HasSuffix(line, "x "):
 				line += "x "
@@ -204,4 +263,8 @@ func ExampleComplete() {
 	// (TO FILE) - before the destination pathname
 	// --route= - the way the data takes
 	// --choreography= - use this choreography and no other
+	// --verify= - what is looked at before a file counts as transferred
+	// --limit= - at most so many bytes a second, such as 500k or 2M; through this host, for only there it can be limited
+	// --max-sessions= - at most so many sessions of each site, for this statement
+	// --ascii - as text, with the line ends that each site has; cannot be resumed
 }

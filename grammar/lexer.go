@@ -25,7 +25,8 @@ const (
 	commaToken
 	redirectToken
 	badToken
-	endToken // the end of a statement
+	endToken        // the end of a statement
+	backgroundToken // the end of one that is done in the background
 )
 
 // tokenNames are the names of the tokens in the grammar of syntax.go.
@@ -39,6 +40,7 @@ var tokenNames = map[string]lexer.TokenType{
 	"Redirect":     redirectToken,
 	"Bad":          badToken,
 	"End":          endToken,
+	"Background":   backgroundToken,
 }
 
 // A token is a piece of a statement.
@@ -49,6 +51,9 @@ type token struct {
 	text     string // of guide words, in capitals without parentheses; of a redirection, its signs; of a bad token, the fault
 	open     bool   // of a bad token: more text could mend it
 }
+
+// endsStatement reports whether t is one of the ends of a statement.
+func (t *token) endsStatement() bool { return t.kind == endToken || t.kind == backgroundToken }
 
 // definition is the lexer as participle asks for it.
 type definition struct{}
@@ -62,9 +67,10 @@ func (definition) Lex(_ string, r io.Reader) (lexer.Lexer, error) {
 // A statementLexer gives the tokens of one statement to participle. The Value of
 // a participle token is its index in tokens.
 type statementLexer struct {
-	scanner *scanner
-	tokens  []token
-	atEnd   bool // no statement follows
+	scanner    *scanner
+	tokens     []token
+	background *Position // of the sign that ended the statement, if it is to be done in the background
+	atEnd      bool      // no statement follows
 }
 
 // Next implements lexer.Lexer. The end of the statement is an EOF token just
@@ -75,7 +81,10 @@ func (l *statementLexer) Next() (lexer.Token, error) {
 		return lexer.Token{}, err
 	}
 	l.atEnd = err == io.EOF
-	if l.atEnd || t.kind == endToken {
+	if t.kind == backgroundToken {
+		l.background = &t.pos
+	}
+	if l.atEnd || t.endsStatement() {
 		return lexer.EOFToken(participlePosition(l.end())), nil
 	}
 	l.tokens = append(l.tokens, t)
@@ -88,10 +97,13 @@ func (l *statementLexer) Next() (lexer.Token, error) {
 
 // end returns the position just behind the last token.
 func (l *statementLexer) end() Position {
-	if len(l.tokens) == 0 {
-		return Position{}
+	switch {
+	case len(l.tokens) > 0:
+		return l.tokens[len(l.tokens)-1].end
+	case l.background != nil:
+		return *l.background
 	}
-	return l.tokens[len(l.tokens)-1].end
+	return Position{}
 }
 
 func participlePosition(p Position) lexer.Position {
@@ -220,6 +232,12 @@ func (s *scanner) isBlank(i int) bool {
 	return i >= len(s.text) || strings.IndexByte(" \t\r\n", s.text[i]) >= 0
 }
 
+// isSignEnd reports whether the sign of the background ends at text[i]: at a blank,
+// the end of the line or what ends statements.
+func (s *scanner) isSignEnd(i int) bool {
+	return s.isBlank(i) || s.text[i] == '#' || s.text[i] == ';' && s.isBlank(i+1)
+}
+
 // next returns the next token. Each line ends with an end token; io.EOF follows
 // the last.
 func (s *scanner) next() (token, error) {
@@ -230,7 +248,7 @@ func (s *scanner) next() (token, error) {
 	if t.kind == badToken {
 		s.skipLine()
 	}
-	if t.kind == endToken {
+	if t.endsStatement() {
 		s.optionsEnded = false
 	}
 	if s.err != nil && s.err != io.EOF {
@@ -253,6 +271,8 @@ func (s *scanner) token() token {
 			}
 		case s.text[s.i] == ';' && s.isBlank(s.i+1):
 			return s.punctuation(endToken)
+		case s.text[s.i] == backgroundSign[0] && s.isSignEnd(s.i+1):
+			return s.punctuation(backgroundToken)
 		case s.text[s.i] == ',':
 			return s.punctuation(commaToken)
 		case s.text[s.i] == '>':
@@ -428,7 +448,8 @@ func (s *scanner) lookForBraces(i int) {
 }
 
 // classify makes a token of the word that ends at i. Behind a bare -- what looks
-// like an option is a word, and gets an empty part as if it had been quoted.
+// like an option is a word, and gets an empty part as if it had been quoted; and so
+// does an ampersand that is no sign, for a comma follows.
 func (s *scanner) classify(w Word, looksLikeOption bool) token {
 	kind := wordToken
 	last := w.Parts[len(w.Parts)-1]
@@ -439,7 +460,9 @@ func (s *scanner) classify(w Word, looksLikeOption bool) token {
 		kind = optionToken
 	case !last.Quoted && !last.Variable && strings.HasSuffix(last.Text, ";"):
 		return s.bad(w, s.position(max(w.Pos.Offset-s.base, s.i-1)), faultSemicolon, true)
-	case looksLikeOption:
+	case w.Bare() && w.Value() == backgroundSign && s.isBlank(s.i): // it goes on in the next line
+		kind = backgroundToken
+	case looksLikeOption, w.Bare() && w.Value() == backgroundSign:
 		w.Parts = append([]Part{{Quoted: true}}, w.Parts...)
 	}
 	return token{kind: kind, pos: w.Pos, end: s.position(s.i), word: w}

@@ -136,10 +136,10 @@ func (r *Reader) one() (*Statement, error) {
 			return nil, r.failed(err)
 		case tokens.atEnd:
 			return nil, io.EOF
-		case len(tokens.tokens) == 0:
+		case len(tokens.tokens) == 0 && tokens.background == nil:
 			continue
 		}
-		st, f := parseTokens(tokens.tokens, tokens.end(), peeking)
+		st, f := parseTokens(tokens, peeking)
 		if f == nil {
 			return st, nil
 		}

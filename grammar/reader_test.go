@@ -72,6 +72,11 @@ COPY "x\q" \
 ls e ; TYPE 'open ; ls f
 COPY a ; \
 ls g
+COPY a TO b &
+COPY a \
+  TO b & ls \
+  c & ls d
+ECHO a & ls e
 ls h # \
 ls i`
 	want := []string{
@@ -81,6 +86,10 @@ ls i`
 		"DIRECTORY (OF FILES) e",
 		"t:5:13: open quote",
 		"t:6:7: expected (TO FILE) or a pathname",
+		"COPY (FILE) a (TO FILE) b &",
+		"COPY (FILE) a (TO FILE) b &",
+		"t:11:5: DIRECTORY cannot run in the background, only APPEND, COPY, MOVE, MIRROR, GET, PUT or RESUME can; a word & goes in quotes",
+		"t:12:8: ECHO cannot run in the background, only APPEND, COPY, MOVE, MIRROR, GET, PUT or RESUME can; a word & goes in quotes",
 		"DIRECTORY (OF FILES) h",
 		"DIRECTORY (OF FILES) i",
 	}
@@ -133,7 +142,7 @@ func TestReaderTime(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	const bound = 15 * time.Second
-	for _, piece := range []string{"a ", `\a`, "a\\\n", "''b", ",a", "(a)", "--a ", "; ", "{", "{,b", "{a,b}", "TO "} {
+	for _, piece := range []string{"a ", `\a`, "a\\\n", "''b", ",a", "(a)", "--a ", "; ", "{", "{,b", "{a,b}", "TO ", "& ", "&,"} {
 		start := time.Now()
 		_, err := Parse("", "ls x"+strings.Repeat(piece, (MaxLine-10)/len(piece)))
 		if _, ok := err.(*SyntaxError); err != nil && !ok {

@@ -6,14 +6,15 @@ import "strings"
 type Statement struct {
 	Verb     *Verb
 	Operands [][]Word   // one list for each slot of the verb; empty where nothing was given
-	Options  []Setting  // in the order given, each at most once
+	Options  []Setting  // in the order given, each at most once unless its Option is for many
 	Inner    *Statement // the statement in the slot of kind Command, if the verb has one
 	Output   *Redirection
 	Body     []*Statement // of a block
 	Else     []*Statement // of a block, behind its ELSE
 	Pos      Position     // of the verb
 
-	Variable bool // there is a variable in it, its blocks aside
+	Background bool // it runs on while the next statement is performed
+	Variable   bool // there is a variable in it, its blocks aside
 }
 
 // A Redirection says where the output of a statement goes.
@@ -27,6 +28,9 @@ const (
 	redirectNew  = ">"
 	redirectMore = ">>"
 )
+
+// backgroundSign ends a statement that runs in the background.
+const backgroundSign = "&"
 
 // A Setting is an option that was given.
 type Setting struct {
@@ -52,7 +56,7 @@ func (st *Statement) List(i int) []Word {
 }
 
 // Option returns the value of an option, "" for a switch, and whether the option
-// was given.
+// was given. Of an option for many it is the first value: see Values.
 func (st *Statement) Option(name string) (value string, given bool) {
 	for i := range st.Options {
 		if strings.EqualFold(st.Options[i].Option.Name, name) {
@@ -60,6 +64,17 @@ func (st *Statement) Option(name string) (value string, given bool) {
 		}
 	}
 	return "", false
+}
+
+// Values returns all values of an option for many, in the order given.
+func (st *Statement) Values(name string) []Word {
+	var values []Word
+	for i := range st.Options {
+		if strings.EqualFold(st.Options[i].Option.Name, name) {
+			values = append(values, st.Options[i].Value)
+		}
+	}
+	return values
 }
 
 // String returns the statement on one line, with the full verb and all guide
@@ -128,5 +143,8 @@ func (st *Statement) writeHead(b *strings.Builder) {
 			sign = redirectMore
 		}
 		b.WriteString(" " + sign + " " + st.Output.Word.String())
+	}
+	if st.Background {
+		b.WriteString(" " + backgroundSign)
 	}
 }

@@ -47,8 +47,12 @@ var statementTests = []struct{ text, want string }{
 	{"find *:/pub/**/*.iso", "FIND (FILES) *:/pub/**/*.iso"},
 	{"FIND (FILES) a? [ab] --type=dir", "FIND (FILES) a?, [ab] --type=dir"},
 	{"fi a", "FIND (FILES) a"},
-	{"mirror SITE1:/a SITE2:/b", "COPY (FILE) SITE1:/a (TO FILE) SITE2:/b --recursive"},
-	{"mirror a b --recursive", "COPY (FILE) a (TO FILE) b --recursive"},
+	{"mirror SITE1:/a SITE2:/b", "MIRROR (DIRECTORY) SITE1:/a (TO DIRECTORY) SITE2:/b"},
+	{"mi a to b, c --delete --dry-run", "MIRROR (DIRECTORY) a (TO DIRECTORY) b, c --delete --dry-run"},
+	{"MIRROR (DIRECTORY) a (TO) b --digest --verify=digest", "MIRROR (DIRECTORY) a (TO DIRECTORY) b --digest --verify=digest"},
+	{"MIRROR a b c", "12: too many operands; expected MIRROR (DIRECTORY) source (TO DIRECTORY) destination,..."},
+	{"MIRROR a, b c", "11: expected a pathname after (DIRECTORY), not a list"},
+	{"MIRROR a b --recursive", "12: unknown option --recursive of MIRROR"},
 	{"ndir", "DIRECTORY"},
 	{"srvlist", "SITES"},
 	{"GET a b, c", "GET (FILE) a, b, c"},
@@ -75,7 +79,7 @@ var statementTests = []struct{ text, want string }{
 	{"DEFINE", "DEFINE"},
 	{"UNDEFINE SYS:", "UNDEFINE (LOGICAL NAME) SYS:"},
 	{"WHERE (IS FILE) a", "WHERE (IS FILE) a"},
-	{"w a", "WHERE (IS FILE) a"},
+	{"wh a", "WHERE (IS FILE) a"},
 	{"SITES", "SITES"},
 	{"HELP", "HELP"},
 	{"?", "HELP"},
@@ -89,6 +93,65 @@ var statementTests = []struct{ text, want string }{
 	{"explain (command) cp (file) a,b c --route=relay", "EXPLAIN (COMMAND) COPY (FILE) a, b (TO FILE) c --route=relay"},
 	{"TRACE EXPLAIN ls", "TRACE (COMMAND) EXPLAIN (COMMAND) DIRECTORY"},
 	{"trace a x y", "TRACE (COMMAND) APPEND (FILE) x (TO FILE) y"},
+
+	// Jobs, and statements in the background.
+	{"JOBS", "JOBS"},
+	{"j 3 --script", "JOBS (NUMBER) 3 --script"},
+	{"JOBS (NUMBER) $n --all", "JOBS (NUMBER) ${n} --all"},
+	{"JOBS > LOCAL:f", "JOBS > LOCAL:f"},
+	{"JOBS ALL", "6: expected the number of a job, not ALL"},
+	{"JOBS 1 2", "8: too many operands; expected JOBS [(NUMBER) n]"},
+	{"WAIT", "WAIT"},
+	{"wait (for job) 7", "WAIT (FOR JOB) 7"},
+	{"WAIT 0", "6: expected the number of a job, not 0"},
+	{"WAIT all", "6: expected the number of a job, not all"},
+	{"CANCEL 12", "CANCEL (JOB) 12"},
+	{"can (job) 12", "CANCEL (JOB) 12"},
+	{"CANCEL", "7: expected (JOB) or the number of a job"},
+	{"CANCEL ALL", "8: expected the number of a job, not ALL"},
+	{"CANCEL 1,2", "10: expected the number of a job after (JOB), not a list"},
+	{"RESUME", "RESUME"},
+	{"res 3 &", "RESUME (JOB) 3 &"},
+	{"RESUME (JOB) all", "RESUME (JOB) all"},
+	{"RESUME some", "8: expected the number of a job or ALL, not some"},
+	{"RESUME -- -1", `11: expected the number of a job or ALL, not "-1"`},
+	{"FORGET 3", "FORGET (JOB) 3"},
+	{"FORGET ALL", "FORGET (JOB) ALL"},
+	{"FORGET", "7: expected (JOB), the number of a job or ALL"},
+	{"FORGET (JOB)", "13: expected the number of a job or ALL after (JOB)"},
+	{"FORGET 1.5", "8: expected the number of a job or ALL, not 1.5"},
+	{"COPY a TO b &", "COPY (FILE) a (TO FILE) b &"},
+	{"COPY a TO b & COPY c TO d", "COPY (FILE) a (TO FILE) b &\nCOPY (FILE) c (TO FILE) d"},
+	{"COPY a b & ; ls", "COPY (FILE) a (TO FILE) b &\nDIRECTORY"},
+	{"COPY a b &; ls", "COPY (FILE) a (TO FILE) b &\nDIRECTORY"},
+	{"COPY a b &# c", "COPY (FILE) a (TO FILE) b &"},
+	{"COPY a b\t&\t# c\nls", "COPY (FILE) a (TO FILE) b &\nDIRECTORY"},
+	{"COPY a b &\r\nls", "COPY (FILE) a (TO FILE) b &\nDIRECTORY"},
+	{"COPY a b \\\n & ls", "COPY (FILE) a (TO FILE) b &\nDIRECTORY"},
+	{"COPY a b &\\\n ; ls", "COPY (FILE) a (TO FILE) b &\nDIRECTORY"},
+	{"COPY a b &\\\nc", "COPY (FILE) a, b (TO FILE) &c"},
+	{"COPY a b& &c", "COPY (FILE) a, b& (TO FILE) &c"},
+	{"COPY a && &;3", "COPY (FILE) a, && (TO FILE) &;3"},
+	{"COPY &,a b", `COPY (FILE) ""&, a (TO FILE) b`},
+	{`COPY a "&" \& &`, `COPY (FILE) a, "&" (TO FILE) "&" &`},
+	{"COPY a b & -- & ls", "12: expected a verb"},
+	{"COPY -- -a b & COPY a b --update", "COPY (FILE) \"\"-a (TO FILE) b &\nCOPY (FILE) a (TO FILE) b --update"},
+	{"GET a &", "GET (FILE) a &"},
+	{"PUT a --update & MOVE a b & APPEND a b & MIRROR a b & WAIT",
+		"PUT (FILE) a --update &\nMOVE (FILE) a (TO FILE) b &\nAPPEND (FILE) a (TO FILE) b &\nMIRROR (DIRECTORY) a (TO DIRECTORY) b &\nWAIT"},
+	{"PARALLEL ; COPY a TO b & ; END", "PARALLEL ; COPY (FILE) a (TO FILE) b & ; END"},
+	{"FOREACH f IN x ; COPY $f TO b & COPY $f TO c & END ; PWD",
+		"FOREACH (VARIABLE) f (IN) x ; COPY (FILE) ${f} (TO FILE) b & ; COPY (FILE) ${f} (TO FILE) c & ; END\nPWD"},
+	{"&", "1: expected a verb"},
+	{"ls ; & ls", "6: expected a verb"},
+	{"COPY a b & &", "12: expected a verb"},
+	{"COPY a &", "7: expected (TO FILE) or a pathname"},
+	{"COPY a, & b", "8: expected a pathname after the comma"},
+	{"GET a > & b", "8: expected a pathname after >"},
+	{"GET a > f &", "11: GET cannot run in the background if its output goes to a file"},
+	{"ECHO a & b", `8: ECHO cannot run in the background, only APPEND, COPY, MOVE, MIRROR, GET, PUT or RESUME can; a word & goes in quotes`},
+	{"EXPLAIN COPY a b &", `18: EXPLAIN cannot run in the background, only APPEND, COPY, MOVE, MIRROR, GET, PUT or RESUME can; a word & goes in quotes`},
+	{"PARALLEL &", `10: PARALLEL cannot run in the background, only APPEND, COPY, MOVE, MIRROR, GET, PUT or RESUME can; a word & goes in quotes`},
 
 	// Actions.
 	{"SITE ADD X ftp://h/", "SITE (ACTION) ADD (NAME) X (URL) ftp://h/"},
@@ -299,6 +362,23 @@ var statementTests = []struct{ text, want string }{
 	{"COPY a --ROUTE=auto b --choreography=rfc959", "COPY (FILE) a (TO FILE) b --route=auto --choreography=rfc959"},
 	{"COPY a b --choreography=x,y", "COPY (FILE) a (TO FILE) b --choreography=x,y"},
 	{`COPY a b --choreography="x y"z`, `COPY (FILE) a (TO FILE) b --choreography="x y"z`},
+	{"APPEND a b --verify=read --limit=2M --max-sessions=3 --ascii", "APPEND (FILE) a (TO FILE) b --verify=read --limit=2M --max-sessions=3 --ascii"},
+	{"MOVE a b --verify=size --limit=500k --max-sessions=1", "MOVE (FILE) a (TO FILE) b --verify=size --limit=500k --max-sessions=1"},
+	{"PUT a --no-clobber --in-place --ascii", "PUT (FILE) a --no-clobber --in-place --ascii"},
+	{"GET a --recursive --include=*.c", "GET (FILE) a --recursive --include=*.c"},
+	{"COPY a b --include=*.c --include=*.h --exclude=tmp/**", "COPY (FILE) a (TO FILE) b --include=*.c --include=*.h --exclude=tmp/**"},
+	{"MIRROR a b --exclude=*.o,tmp,{x,y}.z", "MIRROR (DIRECTORY) a (TO DIRECTORY) b --exclude=*.o --exclude=tmp --exclude={x,y}.z"},
+	{`MIRROR a b --exclude="a,b"c,-d,$x,''e\,f`, `MIRROR (DIRECTORY) a (TO DIRECTORY) b --exclude="a,b"c --exclude=-d --exclude=${x} --exclude=e","f`},
+	{"MIRROR a b --exclude={a,b --exclude=a},b", "MIRROR (DIRECTORY) a (TO DIRECTORY) b --exclude={a,b --exclude=a} --exclude=b"},
+	{"COPY a b --include", "10: option --include needs a value: --include=PATTERN,..."},
+	{"COPY a b --include=a,,b", "20: expected PATTERN before and after each comma"},
+	{"COPY a b --include=,", "20: expected PATTERN before and after each comma"},
+	{"COPY a b --verify=crc", "19: expected size, digest or read, not crc"},
+	{"COPY a b --limit=1k --limit=2k", "21: option --limit is given twice"},
+	{"MOVE a b --ascii", "10: unknown option --ascii of MOVE"},
+	{"MIRROR a b --ascii", "12: unknown option --ascii of MIRROR"},
+	{"APPEND a b --no-clobber", "12: unknown option --no-clobber of APPEND"},
+	{"COPY a b --delete", "10: unknown option --delete of COPY"},
 	{"COPY a b --foo", "10: unknown option --foo of COPY"},
 	{"COPY a b --rout=direct", "10: unknown option --rout of COPY; did you mean --route?"},
 	{"COPY a b --route", "10: option --route needs a value: --route=direct|relay|auto"},
@@ -341,6 +421,11 @@ var statementTests = []struct{ text, want string }{
 	{`""`, "1: expected a verb, not an empty word; HELP lists the verbs"},
 	{"  D a", "3: ambiguous verb D: DELETE, DIRECTORY, DIGEST or DEFINE"},
 	{"SI", "1: ambiguous verb SI: SITE or SITES"},
+	{"C a b", "1: ambiguous verb C: COPY, COUNT, CREATE, COMPARE, CONNECT or CANCEL"},
+	{"m a b", "1: ambiguous verb m: MOVE or MIRROR"},
+	{"fo", "1: ambiguous verb fo: FORGET or FOREACH"},
+	{"re 1", "1: ambiguous verb re: RENAME, REMOVE or RESUME"},
+	{"w a", "1: ambiguous verb w: WHERE or WAIT"},
 	{"t a", "1: ambiguous verb t: TOUCH, TYPE, TRACE or TAKE"},
 	{"COPYX a b", "1: unknown verb COPYX; did you mean COPY?"},
 	{"HELP FOO", "6: unknown verb FOO; HELP lists the verbs"},
@@ -504,6 +589,24 @@ func TestStatement(t *testing.T) {
 	}
 	if got, given := st.Option("choreography"); got != "" || given {
 		t.Errorf("Option(choreography) is %q, %v", got, given)
+	}
+}
+
+// TestValues checks the values of an option that is given several times, as words.
+func TestValues(t *testing.T) {
+	list, err := Parse("", `MIRROR a b --exclude=*.o,"x,y*" --route=relay --exclude={c,d}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range list[0].Values("exclude") {
+		got = append(got, w.Raw+" "+w.Pattern())
+	}
+	if diff := cmp.Diff([]string{"*.o *.o", `"x,y*" x\,y\*`, "{c,d} {c,d}"}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if got := list[0].Values("include"); len(got) > 0 {
+		t.Errorf("an option that was not given has the values %v", got)
 	}
 }
 

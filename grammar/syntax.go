@@ -3,7 +3,6 @@ package grammar
 import (
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -30,8 +29,9 @@ type syntaxItem struct {
 // parser never changes.
 var parser = participle.MustBuild[syntax](participle.Lexer(definition{}))
 
-// parseTokens makes a statement of the tokens that tokens was upgraded from.
-func parseTokens(tokens []token, end Position, peeking *lexer.PeekingLexer) (*Statement, *fault) {
+// parseTokens makes a statement of the tokens of l, which peeking was upgraded from.
+func parseTokens(l *statementLexer, peeking *lexer.PeekingLexer) (*Statement, *fault) {
+	tokens, end := l.tokens, l.end()
 	tree, err := parser.ParseFromLexer(peeking)
 	if err != nil {
 		return nil, unexpectedBy(err, tokens, end)
@@ -49,10 +49,26 @@ func parseTokens(tokens []token, end Position, peeking *lexer.PeekingLexer) (*St
 		return nil, f
 	case output != nil && !st.Verb.Output:
 		return nil, faultf(output.Word.Pos, "%s prints nothing that could go to a file", st.Verb.Name)
+	case l.background != nil && !st.Verb.Job:
+		return nil, faultf(*l.background, "%s cannot run in the background, only %s can; a word %s goes in quotes",
+			st.Verb.Name, alternatives(jobVerbs()), backgroundSign)
+	case l.background != nil && output != nil:
+		return nil, faultf(*l.background, "%s cannot run in the background if its output goes to a file", st.Verb.Name)
 	}
-	st.Output = output
+	st.Output, st.Background = output, l.background != nil
 	st.Variable = st.Variable || output != nil && output.Word.HasVariable()
 	return st, nil
+}
+
+// jobVerbs returns the names of the verbs that can run in the background.
+func jobVerbs() []string {
+	var names []string
+	for _, v := range verbs {
+		if v.Job {
+			names = append(names, v.Name)
+		}
+	}
+	return names
 }
 
 // cutOutput takes the redirection out of items: it is the whole statement's,
@@ -150,7 +166,6 @@ func build(tokens []token, verb Word, items []*syntaxItem, end Position) (*State
 			return nil, f
 		}
 	}
-	a.preset(v.Presets[strings.ToLower(verb.Value())])
 	return a.finish(end)
 }
 

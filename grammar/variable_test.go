@@ -30,6 +30,7 @@ func TestExpand(t *testing.T) {
 		values: map[string]Word{
 			"a": word("alpha"), "star": word("*.iso"), "file": word(`"SITE1:/a b/c*.txt"`), "empty": word(`""`),
 			"dash": word("''-x"), "n": word("3"), "route": word("relay"), "verb": word("COPY"), "up": word("SITE1:/x"), "top": word("/x"),
+			"and": word("'&'"), "list": word("a','b"),
 			"url": word("ftp://u@h/a/b"),
 			"1":   word("one"), "#": word("2"), "?": word("0"),
 		},
@@ -54,6 +55,9 @@ func TestExpand(t *testing.T) {
 		{"IF $a = alpha ; ECHO $none ; END", `IF (CONDITION) ""alpha = alpha ; ECHO (WORDS) ${none} ; END`},
 		{"HELP $verb", `HELP (WITH) ""COPY`},
 		{"PARALLEL $n ; END", `PARALLEL (AT ONCE) ""3 ; END`},
+		{"COPY $and b &", `COPY (FILE) "&" (TO FILE) b &`},
+		{"RESUME $n &", `RESUME (JOB) ""3 &`},
+		{"COPY a b --exclude=$list,c", `COPY (FILE) a (TO FILE) b --exclude=""a","b --exclude=c`},
 
 		{"ECHO $none", `unknown variable $none; SET gives it a value, and a dollar sign in a name is written \$`},
 		{"ECHO $3", "there is no argument $3"},
@@ -63,6 +67,8 @@ func TestExpand(t *testing.T) {
 		{"COPY a b --route=$none", `unknown variable $none; SET gives it a value, and a dollar sign in a name is written \$`},
 		{"HELP $a", "unknown verb alpha; HELP lists the verbs"},
 		{"PARALLEL $a ; END", "expected a number, not alpha"},
+		{"WAIT $a", "expected the number of a job, not alpha"},
+		{"RESUME $a", "expected the number of a job or ALL, not alpha"},
 		{"RENAME $@ b", "expected a pathname, and $@ has 2 words"},
 		{"IF $@ = one ; END", "expected EXISTS pathname, or a = b or a != b with blanks around the sign"},
 	} {

@@ -10,13 +10,13 @@ import (
 // A Verb is one entry of the verb table: all that is known about a command
 // before it is run.
 type Verb struct {
-	Name    string              // in capitals
-	Aliases []string            // familiar spellings, in small letters; never abbreviated
-	Presets map[string][]string // the switches that an alias stands for
-	Slots   []Slot              // the operands, in order
+	Name    string   // in capitals
+	Aliases []string // familiar spellings, in small letters; never abbreviated
+	Slots   []Slot   // the operands, in order
 	Options []Option
 	Output  bool   // it prints results that can be redirected
 	Changes bool   // it changes files or sites
+	Job     bool   // it moves files, as a job that JOBS shows and RESUME finishes; it can run in the background
 	Once    bool   // performing it again after a failure could do twice what should be done once
 	Block   Block  // its part in blocks
 	Summary string // one line
@@ -47,11 +47,15 @@ type Slot struct {
 	Guides   []string // the guide words, and then others that are accepted in their place
 	Kind     Kind
 	Actions  []Action // of a slot of kind ActionName, which is the first: the names there are
+	All      bool     // of a slot of kind JobNumber: ALL can stand in its place
 	Bare     bool     // the first of the guide words is understood without parentheses, before an operand
 	Many     bool     // any number of words, separated by commas or blanks
 	Listed   bool     // one word, or several separated by commas
 	Optional bool     // may be left out, with the slots behind it
 }
+
+// All stands for every job, in capitals or small letters.
+const All = "ALL"
 
 // An Action is one of the things that a verb can do, where its first operand says
 // which. A prefix of one action's name only is enough; the statement has it in full.
@@ -66,6 +70,7 @@ type Option struct {
 	Name    string   // without the dashes
 	Value   string   // what stands for a free value in a usage line
 	Choices []Choice // the only values there are; an option with neither is a switch
+	Many    bool     // a free value may be several separated by commas, and the option be given again
 	Help    string   // one line
 }
 
@@ -91,12 +96,14 @@ const (
 	URL                            // the URL of a site
 	LocalPathname                  // the name of a file at the user's own host
 	Number                         // a decimal number
+	JobNumber                      // the number of a job
 	Text                           // any word
 	VariableName                   // the name of a variable
 	ConditionWords                 // a condition: see Condition
 	GuideWords                     // guide words in parentheses
 	OptionName                     // an option, with its dashes
 	OptionValue                    // what follows the equals sign of an option
+	BackgroundSign                 // the sign that ends a statement which runs in the background
 )
 
 // kindTexts has the words for each Kind: its placeholder in a usage line, what a
@@ -113,12 +120,14 @@ var kindTexts = [...]struct{ placeholder, noun, full string }{
 	URL:            {"url", "a URL", "URL of a site"},
 	LocalPathname:  {"file", "the name of a file at this host", "name of a file at this host"},
 	Number:         {"number", "a number", "number"},
+	JobNumber:      {"n", "the number of a job", "number of a job"},
 	Text:           {"text", "a word", "word"},
 	VariableName:   {"variable", "the name of a variable", "name of a variable"},
 	ConditionWords: {"condition", "a condition", "condition"},
 	GuideWords:     {"(guide words)", "guide words", "guide words"},
 	OptionName:     {"--option", "an option", "option"},
 	OptionValue:    {"value", "a value", "value of an option"},
+	BackgroundSign: {backgroundSign, backgroundSign, "sign of the background"},
 }
 
 // String says what k is, in words.
@@ -140,8 +149,11 @@ func (s *Slot) takesLists() bool { return s.Many || s.Listed }
 
 // nouns returns what a syntax error calls that which s takes.
 func (s *Slot) nouns() []string {
-	if s.Kind == ActionName {
+	switch {
+	case s.Kind == ActionName:
 		return s.actionNames()
+	case s.All:
+		return []string{kindTexts[s.Kind].noun, All}
 	}
 	return []string{kindTexts[s.Kind].noun}
 }
@@ -151,6 +163,8 @@ func (s *Slot) placeholder() string {
 	switch {
 	case s.Kind == ActionName:
 		return strings.Join(s.actionNames(), "|")
+	case s.All:
+		return kindTexts[s.Kind].placeholder + "|" + All
 	case s.takesLists():
 		return kindTexts[s.Kind].placeholder + ",..."
 	}
@@ -239,14 +253,20 @@ func (v *Verb) Usage() string {
 	for i := range v.Options {
 		b.WriteString(" [" + v.Options[i].Usage() + "]")
 	}
+	if v.Job {
+		b.WriteString(" [" + backgroundSign + "]")
+	}
 	return b.String()
 }
 
-// Usage returns the option as it is written: --name, --name=VALUE or --name=a|b.
+// Usage returns the option as it is written: --name, --name=VALUE, --name=VALUE,...
+// or --name=a|b.
 func (o *Option) Usage() string {
 	switch {
 	case len(o.Choices) > 0:
 		return "--" + o.Name + "=" + strings.Join(o.values(), "|")
+	case o.Many:
+		return "--" + o.Name + "=" + o.Value + ",..."
 	case o.Value != "":
 		return "--" + o.Name + "=" + o.Value
 	}
@@ -270,17 +290,8 @@ func (o *Option) values() []string {
 	return list
 }
 
-// Also returns the aliases in a line, with the switches that they stand for: "cp,
-// mirror (with --recursive)".
-func (v *Verb) Also() string {
-	list := slices.Clone(v.Aliases)
-	for i, alias := range list {
-		if switches := v.Presets[alias]; len(switches) > 0 {
-			list[i] += " (with --" + strings.Join(switches, " --") + ")"
-		}
-	}
-	return strings.Join(list, ", ")
-}
+// Also returns the aliases in a line: "rm, del".
+func (v *Verb) Also() string { return strings.Join(v.Aliases, ", ") }
 
 // option returns the verb's option of that name, or nil.
 func (v *Verb) option(name string) *Option {

@@ -1,7 +1,6 @@
 package grammar
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
@@ -33,15 +32,8 @@ func TestTable(t *testing.T) {
 		if !strings.HasSuffix(v.Help, ".") || strings.Contains(v.Help, "\n") {
 			t.Errorf("%s: help %q is not one paragraph", v.Name, v.Help)
 		}
-		for alias, switches := range v.Presets {
-			if !slices.Contains(v.Aliases, alias) {
-				t.Errorf("%s: preset of %s, which is no alias", v.Name, alias)
-			}
-			for _, name := range switches {
-				if o := v.option(name); o == nil || !o.IsSwitch() {
-					t.Errorf("%s: alias %s stands for --%s, which is no switch", v.Name, alias, name)
-				}
-			}
+		if v.Job && v.Block != NoBlock {
+			t.Errorf("%s: a block is no job", v.Name)
 		}
 		if !strings.Contains(v.Example, v.Name) || strings.HasSuffix(v.Example, "\n") {
 			t.Errorf("%s: example %q is not one of it", v.Name, v.Example)
@@ -75,6 +67,9 @@ func TestTable(t *testing.T) {
 			if (s.Kind == ActionName) != (len(s.Actions) > 0) || len(s.Actions) > 0 && (i > 0 || s.Optional || s.takesLists()) {
 				t.Errorf("%s: slot %d cannot have actions, or has none", v.Name, i)
 			}
+			if s.All && s.Kind != JobNumber {
+				t.Errorf("%s: slot %d is not for jobs, but for all", v.Name, i)
+			}
 			for _, a := range s.Actions {
 				if a.Name == "" || a.Name != strings.ToUpper(a.Name) || a.Help == "" || a.Slots < 0 || a.Slots >= len(v.Slots) {
 					t.Errorf("%s: action %+v", v.Name, a)
@@ -89,6 +84,9 @@ func TestTable(t *testing.T) {
 			if o.Name == "" || o.Name != strings.ToLower(o.Name) || strings.Contains(o.Name, "=") || o.Help == "" {
 				t.Errorf("%s: option %+v", v.Name, o)
 			}
+			if o.Many && o.Value == "" {
+				t.Errorf("%s: --%s has no free value, but many", v.Name, o.Name)
+			}
 			for _, c := range o.Choices {
 				if c.Value == "" || c.Help == "" {
 					t.Errorf("%s: choice %+v of --%s", v.Name, c, o.Name)
@@ -99,10 +97,21 @@ func TestTable(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
+	const transfer = " [--route=direct|relay|auto] [--choreography=NAME] [--verify=size|digest|read] [--limit=RATE] [--max-sessions=N]"
+	const replace = " [--no-clobber] [--in-place] [--include=PATTERN,...] [--exclude=PATTERN,...]"
+	const copies = transfer + " [--ascii] [--recursive] [--update]" + replace
 	for name, want := range map[string]string{
-		"APPEND":    "APPEND (FILE) source,... (TO FILE) destination [--route=direct|relay|auto] [--choreography=NAME]",
-		"COPY":      "COPY (FILE) source,... (TO FILE) destination,... [--route=direct|relay|auto] [--choreography=NAME] [--recursive] [--update]",
-		"GET":       "GET (FILE) source,... [(TO FILE) file] [--route=direct|relay|auto] [--choreography=NAME] [--recursive] [--update]",
+		"APPEND":    "APPEND (FILE) source,... (TO FILE) destination" + transfer + " [--ascii] [&]",
+		"COPY":      "COPY (FILE) source,... (TO FILE) destination,..." + copies + " [&]",
+		"GET":       "GET (FILE) source,... [(TO FILE) file]" + copies + " [&]",
+		"PUT":       "PUT (FILE) file,... [(TO FILE) destination]" + copies + " [&]",
+		"MOVE":      "MOVE (FILE) source,... (TO FILE) destination" + transfer + " [&]",
+		"MIRROR":    "MIRROR (DIRECTORY) source (TO DIRECTORY) destination,..." + transfer + " [--delete] [--digest] [--dry-run]" + replace + " [&]",
+		"JOBS":      "JOBS [(NUMBER) n] [--all] [--script]",
+		"WAIT":      "WAIT [(FOR JOB) n]",
+		"CANCEL":    "CANCEL (JOB) n",
+		"RESUME":    "RESUME [(JOB) n|ALL] [&]",
+		"FORGET":    "FORGET (JOB) n|ALL",
 		"RENAME":    "RENAME (EXISTING FILE) source (TO BE) destination [--all]",
 		"DIRECTORY": "DIRECTORY [(OF FILES) source,...] [--images]",
 		"FIND":      "FIND (FILES) source,... [--type=file|dir|link] [--older=AGE] [--newer=AGE] [--larger=SIZE] [--smaller=SIZE]",

@@ -17,12 +17,59 @@ var transferOptions = []Option{
 		Name: "choreography", Value: "NAME",
 		Help: "use this choreography and no other",
 	},
+	{
+		Name: "verify",
+		Choices: []Choice{
+			{"size", "the sizes agree"},
+			{"digest", "both sites compute the same digest"},
+			{"read", "both files are read back and compared"},
+		},
+		Help: "what is looked at before a file counts as transferred",
+	},
+	{
+		Name: "limit", Value: "RATE",
+		Help: "at most so many bytes a second, such as 500k or 2M; through this host, for only there it can be limited",
+	},
+	{
+		Name: "max-sessions", Value: "N",
+		Help: "at most so many sessions of each site, for this statement",
+	},
+}
+
+// asciiOption is an option of the verbs whose destination need not be equal to the
+// source.
+var asciiOption = Option{Name: "ascii", Help: "as text, with the line ends that each site has; cannot be resumed"}
+
+// replaceOptions are the options of the verbs that may find a file at the
+// destination.
+var replaceOptions = []Option{
+	{Name: "no-clobber", Help: "leave a file that is there already as it is"},
+	{Name: "in-place", Help: "write the destination itself, without a temporary name"},
+}
+
+// patternOptions are the options that say what of a directory is copied. What
+// their help begins with says when a directory is.
+func patternOptions(when string) []Option {
+	return []Option{
+		{
+			Name: "include", Value: "PATTERN", Many: true,
+			Help: when + "only files that match: by the path below the directory, or by the name at any depth if there is no slash",
+		},
+		{
+			Name: "exclude", Value: "PATTERN", Many: true,
+			Help: when + "leave out what matches in that way",
+		},
+	}
 }
 
 // copyOptions are the options of the verbs that copy.
-var copyOptions = append(slices.Clip(transferOptions),
-	Option{Name: "recursive", Help: "directories too, with all that is below them"},
-	Option{Name: "update", Help: "only what is not there yet, has another size there, or was modified since"})
+var copyOptions = slices.Concat(transferOptions,
+	[]Option{
+		asciiOption,
+		{Name: "recursive", Help: "directories too, with all that is below them"},
+		{Name: "update", Help: "only what is not there yet, has another size there, or was modified since"},
+	},
+	replaceOptions, patternOptions("with --recursive, "))
 
 // filterOptions are the options of the verbs that look for files.
 var filterOptions = []Option{
@@ -48,8 +95,9 @@ var verbs = []*Verb{
 			{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true},
 			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination},
 		},
-		Options: transferOptions,
+		Options: append(slices.Clip(transferOptions), asciiOption),
 		Changes: true,
+		Job:     true,
 		Once:    true,
 		Summary: "add files to the end of another file",
 		Help: "Adds the contents of the source files, in the order given, to the end of the destination file, " +
@@ -59,13 +107,14 @@ var verbs = []*Verb{
 		Example: "EXPLAIN APPEND (FILE) PROG1.PL1 (TO FILE) PROG2.PL1\nAPPEND (FILE) PROG1.PL1 (TO FILE) PROG2.PL1",
 	},
 	{
-		Name: "COPY", Aliases: []string{"cp", "mirror"}, Presets: map[string][]string{"mirror": {"recursive"}},
+		Name: "COPY", Aliases: []string{"cp"},
 		Slots: []Slot{
 			{Guides: []string{"FILE", "FILE LIST"}, Kind: Source, Many: true},
 			{Guides: []string{"TO FILE", "TO"}, Bare: true, Kind: Destination, Listed: true},
 		},
 		Options: copyOptions,
 		Changes: true,
+		Job:     true,
 		Summary: "copy files",
 		Help: "Copies the source files to the destination, which is a directory if there are several, or to each " +
 			"destination of a list: COPY f TO SITE1:, SITE2: makes images. " +
@@ -84,11 +133,36 @@ var verbs = []*Verb{
 		},
 		Options: transferOptions,
 		Output:  true,
+		Job:     true,
 		Summary: "move files",
 		Help: "Moves the source files to the destination, which is a directory if there are several. Within one " +
 			"site a file only gets another name; to another site it is copied, and deleted when the copy is " +
 			"complete and its size is right. A file that exists is never overwritten.",
 		Example: "MOVE (FILE) SITE3:NOTES.TXT (TO FILE) SITE1:\nMOVE SITE1:NOTES.TXT TO SITE3:",
+	},
+	{
+		Name: "MIRROR",
+		Slots: []Slot{
+			{Guides: []string{"DIRECTORY"}, Kind: Source},
+			{Guides: []string{"TO DIRECTORY", "TO"}, Bare: true, Kind: Destination, Listed: true},
+		},
+		Options: slices.Concat(transferOptions,
+			[]Option{
+				{Name: "delete", Help: "also delete at the destination what the source does not have"},
+				{Name: "digest", Help: "compare contents by digest, not by time"},
+				{Name: "dry-run", Help: "only tell what would be done"},
+			},
+			replaceOptions, patternOptions("")),
+		Output:  true,
+		Changes: true,
+		Job:     true,
+		Summary: "make a directory the same as another one",
+		Help: "Makes the destination directory, or each of a list, the same as the source directory, with all that is below " +
+			"it: what is new or has changed is copied, and what is the same already is not. Files are the same if they have one size and " +
+			"the copy was modified no earlier, or with --digest if their digests agree. A destination that does not exist is made. Links are " +
+			"left out. With --delete what the source does not have is deleted at the destination: a list of it is shown first and " +
+			"asked about; where nobody can be asked, --yes of rsexec or --dry-run is needed.",
+		Example: "MIRROR (DIRECTORY) SITE1: (TO DIRECTORY) SITE3:BACKUP\nMIRROR SITE1: TO SITE3:BACKUP --delete --dry-run",
 	},
 	{
 		Name: "GET", Aliases: []string{"nget", "mget", "recv"},
@@ -98,6 +172,7 @@ var verbs = []*Verb{
 		},
 		Options: copyOptions,
 		Output:  true,
+		Job:     true,
 		Summary: "copy files to this host",
 		Help: "Copies files to this host, as COPY does: to the file or the folder after TO, or else into the local " +
 			"working directory, which LCD changes. ~ at the beginning of a local name is the home folder.",
@@ -111,6 +186,7 @@ var verbs = []*Verb{
 		},
 		Options: copyOptions,
 		Output:  true,
+		Job:     true,
 		Summary: "copy files from this host",
 		Help: "Copies files of this host, as COPY does: to the pathname after TO, or else into the working " +
 			"directory. A relative name starts from the local working directory, which LCD changes; ~ at the " +
@@ -351,6 +427,55 @@ var verbs = []*Verb{
 		Help: "Does a statement, and prints the commands and replies of each control connection side by side, " +
 			"with their times.",
 		Example: "TRACE (COMMAND) APPEND PROG1.PL1 TO PROG2.PL1",
+	},
+	{
+		Name:  "JOBS",
+		Slots: []Slot{{Guides: []string{"NUMBER"}, Kind: JobNumber, Optional: true}},
+		Options: []Option{
+			{Name: "all", Help: "those that are done too"},
+			{Name: "script", Help: "print statements that do just what failed or is still to be done"},
+		},
+		Output:  true,
+		Summary: "list the jobs",
+		Help: "Lists the jobs that are not done, or the one of that number: those that run, and those that were stopped, failed in " +
+			"part, or were left when a shell ended. Each statement that moves files is a job. What --script prints can be " +
+			"kept in a file and performed with TAKE.",
+		Example: "COPY PROG1.PL1 TO SITE2:, SITE3: &\nJOBS\nJOBS --all",
+	},
+	{
+		Name:    "WAIT",
+		Slots:   []Slot{{Guides: []string{"FOR JOB"}, Kind: JobNumber, Optional: true}},
+		Summary: "wait for jobs in the background",
+		Help: "Waits for the end of the job of that number, or of all jobs that run in the background. A statement that ends " +
+			"with & between blanks runs there: the next one is performed at once.",
+		Example: "COPY SITE1:PROG1.PL1 TO SITE3: &\nWAIT\nTYPE SITE3:PROG1.PL1",
+	},
+	{
+		Name:    "CANCEL",
+		Slots:   []Slot{{Guides: []string{"JOB"}, Kind: JobNumber}},
+		Summary: "stop a job",
+		Help: "Stops a job that runs. Files that are transferred already stay, and RESUME can go on with the others. A job that " +
+			"has ended is left as it is.",
+		Example: "COPY PROG1.PL1 TO SITE3: &\nCANCEL (JOB) 1",
+	},
+	{
+		Name:    "RESUME",
+		Slots:   []Slot{{Guides: []string{"JOB"}, Kind: JobNumber, All: true, Optional: true}},
+		Changes: true,
+		Job:     true,
+		Summary: "go on with a job",
+		Help: "Goes on with a job that was stopped, failed in part, or was left when a shell ended: with the last such job if there " +
+			"is no number, with ALL one after the other. What is done is not done again.",
+		Example: "RESUME (JOB) ALL &\nJOBS",
+	},
+	{
+		Name:    "FORGET",
+		Slots:   []Slot{{Guides: []string{"JOB"}, Kind: JobNumber, All: true}},
+		Changes: true,
+		Summary: "drop a job that is not to be finished",
+		Help: "Drops the job of that number, or with ALL every job that does not run, so that RESUME does not go on with it; and " +
+			"removes the unfinished files that it left at the destinations.",
+		Example: "FORGET (JOB) ALL",
 	},
 	{
 		Name: "SITE",

@@ -171,6 +171,50 @@ func (b *partBuilder) addWithComma(w Word) {
 	}
 }
 
+// cutAtCommas cuts a word at the commas that are neither quoted nor in braces. A
+// piece with nothing in it has no parts.
+func cutAtCommas(w Word) []Word {
+	pieces := []Word{{Pos: w.Pos}}
+	braces := 0 // how many are open
+	for _, p := range w.Parts {
+		piece := &pieces[len(pieces)-1]
+		if p.Quoted || p.Variable {
+			piece.Parts = append(piece.Parts, p)
+			continue
+		}
+		from := 0
+		for i := range len(p.Text) {
+			switch p.Text[i] {
+			case '{':
+				braces++
+			case '}':
+				braces = max(0, braces-1)
+			case ',':
+				if braces == 0 {
+					piece.addText(p.Text[from:i])
+					pieces = append(pieces, Word{Pos: w.Pos})
+					piece, from = &pieces[len(pieces)-1], i+1
+				}
+			}
+		}
+		piece.addText(p.Text[from:])
+	}
+	if len(pieces) == 1 {
+		return []Word{w}
+	}
+	for i := range pieces {
+		pieces[i].Raw = pieces[i].String()
+	}
+	return pieces
+}
+
+// addText adds text that was not quoted, if there is any.
+func (w *Word) addText(text string) {
+	if text != "" {
+		w.Parts = append(w.Parts, Part{Text: text})
+	}
+}
+
 // addPart adds a part of another word.
 func (b *partBuilder) addPart(p Part) {
 	if p.Variable {

@@ -15,6 +15,7 @@ func TestQuote(t *testing.T) {
 		{"a b", `"a b"`},
 		{"a,b", `"a,b"`},
 		{"-x", `"-x"`},
+		{"&", `"&"`},
 		{"--", `"--"`},
 		{"#a", `"#a"`},
 		{"(a)", `"(a)"`},
@@ -76,7 +77,7 @@ func checkQuote(t *testing.T, name string) {
 }
 
 func FuzzQuote(f *testing.F) {
-	for _, name := range []string{"a", "", "a b", "--x", ";", "a;", "#", "(x)", "'", `\`, "\xff", "\u2028", "é", "to", "{a,b}", "*?[a-b]~"} {
+	for _, name := range []string{"a", "", "a b", "--x", ";", "a;", "&", "#", "(x)", "'", `\`, "\xff", "\u2028", "é", "to", "{a,b}", "*?[a-b]~"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
