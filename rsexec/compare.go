@@ -8,6 +8,7 @@ import (
 
 	"rsexec/grammar"
 	"rsexec/resolver"
+	"rsexec/rsexec/transfer"
 	"rsexec/sites"
 )
 
@@ -118,7 +119,7 @@ func fingerprints(ctx context.Context, places []resolver.Place) (by string, mark
 	group, reading := errgroup.WithContext(ctx)
 	for i, p := range places {
 		group.Go(func() (err error) {
-			marks[i], err = readDigest(reading, p, digestAlgorithms[0])
+			marks[i], err = transfer.ReadDigest(reading, p.Site, p.Pathname, 0, transfer.Algorithms()[0])
 			return err
 		})
 	}

@@ -2,13 +2,13 @@ package rsexec
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
-	"rsexec/rsexec/transfer"
+	"rsexec/rsexec/state"
 	"rsexec/sites"
 )
 
@@ -16,28 +16,141 @@ import (
 // destination. With several sources a destination is a directory. GET and PUT
 // are COPY with one end at this host.
 func (x *Executive) copy(ctx context.Context, st *grammar.Statement) error {
-	sources, dests, err := x.ends(st)
+	sources, words, err := x.ends(st)
 	if err != nil {
 		return named(st, err)
 	}
-	_, recursive := st.Option("recursive")
-	return x.forWords(ctx, st, dests, func(w grammar.Word) error {
-		dest, err := x.target(ctx, st, sources, w)
-		if err != nil {
-			return err
+	failed := &someFailed{verb: st.Verb.Name}
+	dests, err := x.targets(ctx, st, sources, words, failed)
+	if err != nil {
+		return err
+	}
+	j, err := x.newJob(ctx, st)
+	if err != nil {
+		return err
+	}
+	err = x.eachSource(ctx, st, sources, failed, func(source resolver.Place) error {
+		group, err := x.copies(st, source, dests)
+		if err == nil && len(group) > 0 {
+			err = j.add(ctx, group)
 		}
-		dest.among = len(dests) > 1
-		if recursive {
-			return x.copyTrees(ctx, st, sources, dest)
-		}
-		return x.each(ctx, st, sources, func(source resolver.Place) error {
-			if source.Entry.Type == sites.Directory && source.Indexed.IsZero() {
-				return &sites.Error{Op: st.Verb.Name, Site: source.Pathname.Site, Path: source.Pathname.Path, Kind: sites.Usage, Msg: "it is a directory",
-					Hint: "--recursive copies directories"}
-			}
-			return x.copyOne(ctx, st, source, dest)
-		})
+		return err
 	})
+	if err != nil {
+		return errors.Join(err, j.drop(ctx))
+	}
+	return j.run(ctx, failed)
+}
+
+// targets looks up the destinations of a statement. If there are several, one that
+// fails is reported, and counted in failed.
+func (x *Executive) targets(ctx context.Context, st *grammar.Statement, sources, words []grammar.Word, failed *someFailed) ([]target, error) {
+	var dests []target
+	for _, w := range words {
+		dest, err := x.target(ctx, st, sources, w)
+		switch {
+		case ctx.Err() != nil:
+			return nil, named(st, sites.Stopped(ctx))
+		case err != nil && len(words) == 1:
+			return nil, err
+		case err != nil:
+			x.tally(failed, err)
+			continue
+		}
+		dest.among = len(words) > 1
+		dests = append(dests, dest)
+	}
+	if len(dests) == 0 {
+		return nil, failed
+	}
+	return dests, nil
+}
+
+// eachSource performs work for all files that the words mean, as their sites have
+// them now. If there are several, a failure is reported and counted in failed.
+func (x *Executive) eachSource(ctx context.Context, st *grammar.Statement, words []grammar.Word, failed *someFailed, work func(resolver.Place) error) error {
+	several := len(words) > 1 || len(words) == 1 && resolver.IsPattern(words[0].Pattern())
+	for _, w := range words {
+		var err, broken error
+		if resolver.IsPattern(w.Pattern()) {
+			err = x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool {
+				e := work(p)
+				if isFatal(e) {
+					broken = e
+					return false
+				}
+				if e != nil {
+					x.tally(failed, named(st, e))
+				}
+				return ctx.Err() == nil
+			})
+		} else {
+			var p resolver.Place
+			if p, err = x.present(ctx, w.Pattern()); err == nil {
+				err = work(p)
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return named(st, sites.Stopped(ctx))
+		case broken != nil:
+			return named(st, broken)
+		case err != nil && (!several || isFatal(err)):
+			return named(st, err)
+		case err != nil:
+			x.tally(failed, named(st, err))
+		}
+	}
+	return nil
+}
+
+// intoItself is the error of a directory that would be copied into itself, before
+// anything is.
+type intoItself struct{ error }
+
+func (e *intoItself) Unwrap() error { return e.error }
+
+// isFatal reports whether an error ends a statement before anything is begun.
+func isFatal(err error) bool {
+	if _, ok := errors.AsType[*intoItself](err); ok {
+		return true
+	}
+	e, ok := err.(*sites.Error)
+	return ok && strings.HasSuffix(e.Op, "the journal")
+}
+
+// copies returns the transfers of one source to all destinations; none if it is one
+// of them already.
+func (x *Executive) copies(st *grammar.Statement, source resolver.Place, dests []target) (group []state.Transfer, err error) {
+	isDirectory := source.Entry.Type == sites.Directory
+	if _, recursive := st.Option("recursive"); isDirectory && !recursive {
+		return nil, &sites.Error{Op: st.Verb.Name, Site: source.Pathname.Site, Path: source.Pathname.Path, Kind: sites.Usage, Msg: "it is a directory",
+			Hint: "--recursive copies directories"}
+	}
+	for _, dest := range dests {
+		var to sites.Pathname
+		if isDirectory {
+			if to, err = dest.root(source.Pathname); err == nil && x.contains(source.Pathname, to) {
+				err = &intoItself{&sites.Error{Op: st.Verb.Name, Site: source.Pathname.Site, Path: source.Pathname.Path, Kind: sites.Usage,
+					Msg: "a directory cannot be copied into itself, and " + to.String() + " is in it"}}
+			}
+		} else {
+			to, err = dest.pathname(source.Pathname)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if dest.among && to == source.Pathname {
+			x.printer.notice(st.Verb.Name + " " + source.Pathname.String() + ": it is one of the destinations already")
+			continue
+		}
+		t := transferOf(source, to)
+		if isDirectory {
+			t.What, t.Root = state.Tree, len(below(source.Pathname))
+		}
+		group = append(group, t)
+	}
+	return group, nil
 }
 
 // ends returns the words for the sources and the destinations of a statement
@@ -102,61 +215,6 @@ func under(dir sites.Pathname, name string) (sites.Pathname, error) {
 		return dir, &sites.Error{Site: dir.Site, Path: dir.Path, Kind: sites.Usage, Msg: "this host can have no file named " + sites.Printable(name)}
 	}
 	return dir.Join(name), nil
-}
-
-// copyOne copies one file.
-func (x *Executive) copyOne(ctx context.Context, st *grammar.Statement, source resolver.Place, dest target) error {
-	to, err := dest.pathname(source.Pathname)
-	if err != nil {
-		return named(st, err)
-	}
-	if dest.among && to == source.Pathname {
-		x.printer.notice(st.Verb.Name + " " + source.Pathname.String() + ": it is one of the destinations already")
-		return nil
-	}
-	return x.moveOrLeave(ctx, st, source, copyJob(st, source, dest, to))
-}
-
-// moveOrLeave performs one job, unless --update leaves it out.
-func (x *Executive) moveOrLeave(ctx context.Context, st *grammar.Statement, source resolver.Place, j transfer.Request) error {
-	if x.isUpToDate(ctx, st, source, j) {
-		return nil
-	}
-	return x.move(ctx, j)
-}
-
-// isUpToDate reports whether --update leaves a copy out: there is a file of the same
-// size at the destination, modified no earlier than the source. Where the sizes are
-// alike and the source was only listed for people, its site is asked. Of what a site
-// does not tell exactly nothing is assumed; what is wrong then, the copy tells.
-func (x *Executive) isUpToDate(ctx context.Context, st *grammar.Statement, source resolver.Place, j transfer.Request) bool {
-	if _, update := st.Option("update"); !update {
-		return false
-	}
-	there, err := j.To.Stat(ctx, j.Dest.Path)
-	if err != nil || there.Type != sites.File {
-		return false
-	}
-	e := source.Entry
-	if !source.Indexed.IsZero() || e.Type == sites.Unknown || e.Coarse && e.Size == there.Size {
-		if e, err = j.From.Stat(ctx, j.Source.Path); err != nil {
-			return false
-		}
-	}
-	if e.Size < 0 || e.Size != there.Size || !isExact(e) || !isExact(there) {
-		return false
-	}
-	return !there.Modified.Before(e.Modified.Truncate(time.Second)) // sites tell seconds
-}
-
-// isExact reports whether a site told to the second when a file was modified.
-func isExact(e sites.Entry) bool { return !e.Modified.IsZero() && !e.Coarse }
-
-// copyJob makes the job of one copy, to where the target's pathname is for it.
-func copyJob(st *grammar.Statement, source resolver.Place, dest target, to sites.Pathname) transfer.Request {
-	j := job(st, source, dest.Place)
-	j.Dest, j.Exact = to, dest.isDirectory()
-	return j
 }
 
 // places returns all files that the words mean, before any of them is touched. A

@@ -2,36 +2,29 @@ package rsexec
 
 import (
 	"context"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"fmt"
-	"hash"
-	"hash/crc32"
-	"io"
 	"slices"
+	"strings"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
+	"rsexec/rsexec/transfer"
 	"rsexec/sites"
 )
 
 // digestAlgorithm is a way to compute a digest.
 type digestAlgorithm struct {
 	name string // as the option has it
-	site string // as sites have it: the IANA registry "Hash Function Textual Names"
-	new  func() hash.Hash
+	transfer.Algorithm
 }
 
-// digestAlgorithms are those known, the default first. It never changes.
-var digestAlgorithms = []digestAlgorithm{
-	{"sha256", "SHA-256", sha256.New},
-	{"sha512", "SHA-512", sha512.New},
-	{"sha1", "SHA-1", sha1.New},
-	{"md5", "MD5", md5.New},
-	{"crc32", "CRC32", func() hash.Hash { return crc32.NewIEEE() }},
+// digestAlgorithms returns those known, the default first.
+func digestAlgorithms() []digestAlgorithm {
+	var list []digestAlgorithm
+	for _, a := range transfer.Algorithms() {
+		list = append(list, digestAlgorithm{strings.ToLower(strings.ReplaceAll(a.Name, "-", "")), a})
+	}
+	return list
 }
 
 // digester is a site that computes digests of its files.
@@ -60,10 +53,11 @@ func (e digestEvent) text() string {
 
 // digest performs DIGEST (OF FILES) f,... [--algorithm=NAME].
 func (x *Executive) digest(ctx context.Context, st *grammar.Statement) error {
-	algorithm := digestAlgorithms[0]
+	list := digestAlgorithms()
+	algorithm := list[0]
 	if name, given := st.Option("algorithm"); given {
 		// The name is one of the table's: the option has no others.
-		algorithm = digestAlgorithms[slices.IndexFunc(digestAlgorithms, func(a digestAlgorithm) bool { return a.name == name })]
+		algorithm = list[slices.IndexFunc(list, func(a digestAlgorithm) bool { return a.name == name })]
 	}
 	return x.each(ctx, st, st.List(0), func(p resolver.Place) error {
 		if p.Entry.Type == sites.Directory {
@@ -84,8 +78,8 @@ func (x *Executive) digestOne(ctx context.Context, p resolver.Place, a digestAlg
 		if err := d.Meet(ctx); err != nil {
 			return "", "", err
 		}
-		if slices.Contains(d.Digests(), a.site) {
-			sum, err := d.Digest(ctx, p.Pathname.Path, a.site)
+		if slices.Contains(d.Digests(), a.Name) {
+			sum, err := d.Digest(ctx, p.Pathname.Path, a.Name)
 			switch sites.KindOf(err) {
 			case sites.Unsupported, sites.Refused, sites.Permission, sites.Protocol:
 				x.printer.notice(err.Error() + "; it is read here")
@@ -94,20 +88,6 @@ func (x *Executive) digestOne(ctx context.Context, p resolver.Place, a digestAlg
 			}
 		}
 	}
-	sum, err = readDigest(ctx, p, a)
+	sum, err = transfer.ReadDigest(ctx, p.Site, p.Pathname, 0, a.Algorithm)
 	return sum, "read", err
-}
-
-// readDigest reads a file and returns its digest.
-func readDigest(ctx context.Context, p resolver.Place, a digestAlgorithm) (string, error) {
-	r, err := p.Site.Open(ctx, p.Pathname.Path, 0)
-	if err != nil {
-		return "", err
-	}
-	h := a.new()
-	_, err = io.Copy(h, r)
-	if closed := r.Close(); err == nil {
-		err = closed
-	}
-	return hex.EncodeToString(h.Sum(nil)), sites.During("read", p.Pathname, err)
 }

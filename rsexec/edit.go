@@ -81,11 +81,11 @@ func (e *editing) run(ctx context.Context) error {
 	before := "" // the digest of the copy; "" if the file is to be made
 	if e.file.Err == nil {
 		e.x.tracer.columns(e.file.Pathname.Site, sites.LocalName)
-		if _, err := e.x.mover.Do(ctx, e.job(e.file, e.copy)); err != nil {
+		if _, err := e.x.mover.Do(ctx, e.request(e.file, e.copy)); err != nil {
 			return err
 		}
 		var err error
-		if before, err = readDigest(ctx, e.copy, digestAlgorithms[0]); err != nil {
+		if before, err = transfer.ReadDigest(ctx, e.copy.Site, e.copy.Pathname, 0, transfer.Algorithms()[0]); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,13 @@ func (e *editing) run(ctx context.Context) error {
 	if err := e.stillSame(ctx, digest, before); err != nil {
 		return err
 	}
-	return e.x.move(ctx, e.job(e.copy, e.file))
+	e.x.tracer.columns(sites.LocalName, e.file.Pathname.Site)
+	result, err := e.x.mover.Do(ctx, e.request(e.copy, e.file))
+	if err != nil {
+		return err
+	}
+	e.x.made(result.Destination, sites.Entry{Type: sites.File, Size: -1})
+	return e.x.printer.print(transferEvent{"transfer", result})
 }
 
 // edited returns the digest of the copy when the editor has ended; "" where the
@@ -119,7 +125,7 @@ func (e *editing) edited(ctx context.Context) (string, error) {
 			return "", nil
 		}
 	}
-	return readDigest(ctx, e.copy, digestAlgorithms[0])
+	return transfer.ReadDigest(ctx, e.copy.Site, e.copy.Pathname, 0, transfer.Algorithms()[0])
 }
 
 // digest returns the digest of the file at its site; "" where the site computes
@@ -167,7 +173,7 @@ func (e *editing) stillSame(ctx context.Context, digest, read string) error {
 			return conflict(changed)
 		}
 	case now.Modified.IsZero():
-		again, err := readDigest(ctx, e.file, digestAlgorithms[0])
+		again, err := transfer.ReadDigest(ctx, e.file.Site, e.file.Pathname, 0, transfer.Algorithms()[0])
 		if err != nil {
 			return named(e.st, err)
 		}
@@ -178,9 +184,7 @@ func (e *editing) stillSame(ctx context.Context, digest, read string) error {
 	return nil
 }
 
-// job makes the job that fetches the file or puts it back.
-func (e *editing) job(from, to resolver.Place) transfer.Request {
-	j := job(e.st, from, to)
-	j.Exact = true
-	return j
+// request fetches the file or puts it back.
+func (e *editing) request(from, to resolver.Place) transfer.Request {
+	return transfer.Request{Verb: e.st.Verb.Name, From: from.Site, Source: from.Pathname, To: to.Site, Dest: to.Pathname, Exact: true}
 }

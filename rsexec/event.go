@@ -109,19 +109,25 @@ func (e transferEvent) text() string {
 	if e.Verified != "none" {
 		verified = e.Verified + " verified"
 	}
-	way := "server to server by " + e.Choreography
-	switch e.Choreography {
-	case plan.Relay.Name:
-		way = "through this host"
-	case plan.LocalCopy.Name:
-		way = "with this host"
-	}
 	bytes := fmt.Sprintf("%d bytes", e.Bytes)
 	if e.Bytes < 0 {
 		bytes = "done"
 	}
 	return fmt.Sprintf("%s %s to %s: %s %s, %s, %.3f s\n",
-		e.Verb, e.Source, e.Destination, bytes, way, verified, e.Seconds)
+		e.Verb, e.Source, e.Destination, bytes, way(e.Choreography), verified, e.Seconds)
+}
+
+// way says which way the data of a choreography goes.
+func way(choreography string) string {
+	switch choreography {
+	case "":
+		return "by an earlier run"
+	case plan.Relay.Name:
+		return "through this host"
+	case plan.LocalCopy.Name:
+		return "with this host"
+	}
+	return "server to server by " + choreography
 }
 
 type entryEvent struct {

@@ -70,6 +70,11 @@ type Executive struct {
 	thread   *thread
 	lookups  *lookups
 	verbs    map[string]action
+	shared   *sync.Mutex // of what branches share: the journal as it is opened
+	journal  *journal
+	jobs     *background
+
+	unattended bool // it is a job in the background: nothing is asked or drawn
 }
 
 // action performs one statement. Each verb's stands in a file of its own.
@@ -80,6 +85,7 @@ func actions() map[string]action {
 	return map[string]action{
 		"APPEND":    (*Executive).append,
 		"BIND":      (*Executive).bind,
+		"CANCEL":    (*Executive).cancelJob,
 		"COMPARE":   (*Executive).compare,
 		"CONNECT":   (*Executive).connect,
 		"COPY":      (*Executive).copy,
@@ -94,11 +100,14 @@ func actions() map[string]action {
 		"EXPLAIN":   (*Executive).explain,
 		"FIND":      (*Executive).find,
 		"FOREACH":   (*Executive).foreach,
+		"FORGET":    (*Executive).forget,
 		"GET":       (*Executive).get,
 		"HELP":      (*Executive).help,
 		"HISTORY":   (*Executive).history,
 		"IF":        (*Executive).ifElse,
+		"JOBS":      (*Executive).listJobs,
 		"LCD":       (*Executive).lcd,
+		"MIRROR":    (*Executive).mirror,
 		"MOVE":      (*Executive).moveFiles,
 		"ON":        (*Executive).on,
 		"PARALLEL":  (*Executive).parallel,
@@ -109,6 +118,7 @@ func actions() map[string]action {
 		"QUOTE":     (*Executive).quote,
 		"REMOVE":    (*Executive).remove,
 		"RENAME":    (*Executive).rename,
+		"RESUME":    (*Executive).resume,
 		"ROUTES":    (*Executive).routes,
 		"SET":       (*Executive).set,
 		"SITE":      (*Executive).site,
@@ -118,6 +128,7 @@ func actions() map[string]action {
 		"TRACE":     (*Executive).trace,
 		"TYPE":      (*Executive).typ,
 		"UNDEFINE":  (*Executive).undefine,
+		"WAIT":      (*Executive).wait,
 		"WHERE":     (*Executive).where,
 	}
 }
@@ -125,7 +136,8 @@ func actions() map[string]action {
 // New returns an executive. No site is asked before a statement needs it.
 func New(o Options) (*Executive, error) {
 	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON, colour: o.Colour && !o.JSON},
-		thread: &thread{variables: make(map[string]grammar.Word)}, verbs: actions(), lookups: newLookups()}
+		thread: &thread{variables: make(map[string]grammar.Word)}, verbs: actions(), lookups: newLookups(),
+		shared: new(sync.Mutex), jobs: &background{running: make(map[int64]*running)}}
 	net, err := newNetwork(o.Sites, x.password)
 	if err != nil {
 		return nil, err
@@ -142,6 +154,7 @@ func New(o Options) (*Executive, error) {
 		x.index = &index{file: x.state, network: net}
 		x.resolver.Index = x.index
 	}
+	x.journal = &journal{file: x.state}
 	if len(o.Sites) == 1 {
 		// With one site a bare name can only be meant for it.
 		x.resolver.Working = sites.Pathname{Site: o.Sites[0].Name, Path: o.Sites[0].Home}
@@ -168,10 +181,11 @@ func New(o Options) (*Executive, error) {
 	return x, nil
 }
 
-// Close ends all sessions with all sites.
+// Close stops the jobs in the background and ends all sessions with all sites.
 func (x *Executive) Close() error {
+	x.jobs.stop()
 	x.lookups.close()
-	err := x.network.close()
+	err := errors.Join(x.network.close(), x.journal.close())
 	if x.state != nil {
 		err = errors.Join(err, x.state.close())
 	}
@@ -210,11 +224,14 @@ func Status(err error) int {
 	var syntax *grammar.SyntaxError
 	var some *someFailed
 	var quit *Quit
+	var job *jobFailed
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &quit):
 		return quit.Status
+	case errors.As(err, &job):
+		return job.status
 	case errors.As(err, &syntax):
 		return StatusUsage
 	case errors.As(err, &some):
@@ -239,10 +256,15 @@ type someFailed struct {
 	verb          string
 	failed, total int
 	last          error
+	hint          string
 }
 
 func (e *someFailed) Error() string {
-	return fmt.Sprintf("%s: %d of %d failed", e.verb, e.failed, e.total)
+	text := fmt.Sprintf("%s: %d of %d failed", e.verb, e.failed, e.total)
+	if e.hint != "" {
+		text += "; " + e.hint
+	}
+	return text
 }
 
 func (e *someFailed) Unwrap() error { return e.last }

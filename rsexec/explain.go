@@ -29,7 +29,7 @@ func (x *Executive) explain(ctx context.Context, st *grammar.Statement) error {
 
 func (x *Executive) explainOne(ctx context.Context, inner *grammar.Statement) error {
 	switch inner.Verb.Name {
-	case "APPEND", "COPY", "GET", "MOVE", "PUT":
+	case "APPEND", "COPY", "GET", "MIRROR", "MOVE", "PUT":
 	default:
 		return x.explainNames(ctx, inner)
 	}
@@ -38,6 +38,7 @@ func (x *Executive) explainOne(ctx context.Context, inner *grammar.Statement) er
 		return named(inner, err)
 	}
 	_, recursive := inner.Option("recursive")
+	recursive = recursive || inner.Verb.Name == "MIRROR"
 	first := true
 	for _, d := range dests {
 		dest, err := x.destination(ctx, d.Pattern())
@@ -51,13 +52,18 @@ func (x *Executive) explainOne(ctx context.Context, inner *grammar.Statement) er
 			if inner.Verb.Name == "MOVE" && x.isOneSite(source.Pathname, dest.Pathname) {
 				return x.explainDirectly(inner, source, dest, ", by another name at its site")
 			}
+			r, err := request(inner, source, dest)
+			if err != nil {
+				return named(inner, err)
+			}
 			if to, err := newTarget(dest, sources, d).pathname(source.Pathname); err == nil {
-				j := job(inner, source, dest)
-				if j.Dest = to; x.isUpToDate(ctx, inner, source, j) {
+				exact := r
+				exact.Dest, exact.Exact = to, true
+				if needed, err := x.mover.Needed(ctx, exact); err == nil && !needed {
 					return x.explainDirectly(inner, source, dest, ", which has it already")
 				}
 			}
-			p, err := x.mover.Plan(ctx, job(inner, source, dest))
+			p, err := x.mover.Plan(ctx, r)
 			if err != nil {
 				return named(inner, err)
 			}

@@ -2,50 +2,19 @@ package rsexec
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
+	"sync/atomic"
+
+	"github.com/bmatcuk/doublestar/v4"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
+	"rsexec/rsexec/state"
+	"rsexec/rsexec/transfer"
 	"rsexec/sites"
 )
-
-// copyTrees performs COPY --recursive to one destination. What would copy a
-// directory into itself is refused before anything is copied.
-func (x *Executive) copyTrees(ctx context.Context, st *grammar.Statement, sources []grammar.Word, dest target) error {
-	found, failed, err := x.places(ctx, st, sources, &x.resolver)
-	if err != nil {
-		return err
-	}
-	roots := make([]sites.Pathname, len(found))
-	for i, source := range found {
-		if source.Entry.Type != sites.Directory {
-			continue
-		}
-		if roots[i], err = dest.root(source.Pathname); err != nil {
-			return named(st, err)
-		}
-		if x.contains(source.Pathname, roots[i]) {
-			return &sites.Error{Op: st.Verb.Name, Site: source.Pathname.Site, Path: source.Pathname.Path, Kind: sites.Usage,
-				Msg: "a directory cannot be copied into itself, and " + roots[i].String() + " is in it"}
-		}
-	}
-	alone := len(found) == 1 && failed.total == 0
-	for i, source := range found {
-		if source.Entry.Type == sites.Directory {
-			err = x.copyTree(ctx, st, source, dest, roots[i], failed)
-		} else {
-			err = x.copyOne(ctx, st, source, dest)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return named(st, sites.Stopped(ctx))
-		case alone && err != nil:
-			return err
-		}
-		x.tally(failed, err)
-	}
-	return failed.orNil()
-}
 
 // root returns what a directory becomes at the target: a directory in it, if it
 // is one, else the target itself.
@@ -79,66 +48,223 @@ func below(dir sites.Pathname) string {
 	return strings.TrimRight(dir.Path, "/") + "/"
 }
 
-// copyTree copies a directory, as root, with all that is below it. The error is
-// that of the directory itself; those of what is below it are reported and
-// counted. What is below a directory that cannot be made fails with it.
-func (x *Executive) copyTree(ctx context.Context, st *grammar.Statement, source resolver.Place, dest target, root sites.Pathname, failed *someFailed) error {
-	k, err := keeperOf(st, dest.Place)
-	if err == nil {
-		err = x.haveDirectory(ctx, dest.Site, k, root)
+// expansion makes transfers of what is in the directories that a job copies.
+type expansion struct {
+	x                *Executive
+	st               *grammar.Statement
+	include, exclude []string
+	update, deletes  bool
+	dry              bool         // nothing is done
+	left             atomic.Int64 // files that the destination has already
+}
+
+// newExpansion returns how the directories of a statement are copied.
+func (x *Executive) newExpansion(st *grammar.Statement) (*expansion, error) {
+	e := &expansion{x: x, st: st}
+	for _, option := range []struct {
+		name string
+		to   *[]string
+	}{{"include", &e.include}, {"exclude", &e.exclude}} {
+		for _, w := range st.Values(option.name) {
+			pattern := w.Pattern()
+			if !doublestar.ValidatePattern(pattern) {
+				return nil, &sites.Error{Kind: sites.Usage, Msg: "--" + option.name + "=" + grammar.Quote(pattern) + " is no pattern"}
+			}
+			*option.to = append(*option.to, pattern)
+		}
 	}
+	_, e.update = st.Option("update")
+	if st.Verb.Name == "MIRROR" {
+		_, digest := st.Option("digest")
+		e.update = !digest
+		_, e.deletes = st.Option("delete")
+	}
+	return e, nil
+}
+
+// takes reports whether what is at a path below the directory that was named is to be
+// copied. A directory is, unless it is excluded: there may be files in it that are.
+func (e *expansion) takes(path string, isDirectory bool) bool {
+	if matchesAny(e.exclude, path) {
+		return false
+	}
+	return isDirectory || len(e.include) == 0 || matchesAny(e.include, path)
+}
+
+// matchesAny reports whether one of the patterns matches a path: or its last name, if
+// the pattern has no slash.
+func matchesAny(patterns []string, path string) bool {
+	for _, pattern := range patterns {
+		text := path
+		if !strings.Contains(pattern, "/") {
+			text = sites.Pathname{Path: path}.Base()
+		}
+		if ok, _ := doublestar.Match(strings.TrimPrefix(pattern, "/"), text); ok { // it is a pattern
+			return true
+		}
+	}
+	return false
+}
+
+// branch is one of the trees that a directory is copied to.
+type branch struct {
+	tree  state.Transfer
+	site  sites.Site
+	there map[string]sites.Entry // what is there; nil if that does not matter
+}
+
+// expand makes the directories that the trees are to become, and calls add for each
+// file and directory in their source. It is the Expand of a transfer.Order.
+func (e *expansion) expand(ctx context.Context, trees []state.Transfer, add func([]state.Transfer) error) (lost map[int64]error, err error) {
+	source := trees[0].Source
+	site, err := e.x.siteNamed(source.Site)
 	if err != nil {
-		return named(st, err)
+		return nil, err
 	}
-	lost := make(map[sites.Pathname]bool) // directories that could not be made, at the source
-	err = x.below(ctx, source.Pathname, func(p resolver.Place) bool {
-		if p.Entry.Type == sites.Unknown { // a listing of names only
-			if e, err := p.Site.Stat(ctx, p.Pathname.Path); err == nil {
-				p.Entry = e
-			} // else the copy tells what is wrong
+	lost = make(map[int64]error)
+	var branches []*branch
+	for _, t := range trees {
+		b, err := e.branch(ctx, t)
+		if err != nil {
+			lost[t.N] = sites.During(e.st.Verb.Name, t.Dest, err)
+			continue
 		}
-		isDirectory := p.Entry.Type == sites.Directory
-		to, err := under(root, strings.TrimPrefix(p.Pathname.Path, below(source.Pathname)))
-		switch {
-		case lost[p.Pathname.Dir()]:
-			lost[p.Pathname] = isDirectory
-			failed.total++
-			failed.failed++
-			return true
-		case p.Entry.Type == sites.Link:
-			x.printer.notice(st.Verb.Name + " " + p.Pathname.String() + ": it is a link and was left out")
-			return true
-		case err != nil:
-		case isDirectory:
-			err = x.haveDirectory(ctx, dest.Site, k, to)
-		default:
-			j := job(st, p, dest.Place)
-			j.Dest, j.Exact = to, true
-			err = x.moveOrLeave(ctx, st, p, j)
+		branches = append(branches, b)
+	}
+	if len(branches) == 0 {
+		return lost, nil
+	}
+	var broken error
+	seen := make(map[string]bool)
+	err = e.x.list(ctx, site, source, func(entry sites.Entry) bool {
+		if e.deletes {
+			seen[entry.Name] = true
 		}
-		if ctx.Err() != nil {
-			return false
-		}
-		lost[p.Pathname] = err != nil && isDirectory
-		x.tally(failed, named(st, err))
-		return true
+		broken = e.expandOne(ctx, site, trees[0], branches, entry, add)
+		return broken == nil && ctx.Err() == nil
 	})
-	if err != nil && ctx.Err() == nil {
-		x.tally(failed, named(st, err))
+	switch {
+	case ctx.Err() != nil:
+		return lost, sites.Stopped(ctx)
+	case err != nil:
+		return lost, sites.During(e.st.Verb.Name, source, err)
+	case broken != nil:
+		return lost, broken
+	}
+	if e.deletes {
+		for _, b := range branches {
+			if err := e.extras(b, seen, add); err != nil {
+				return lost, err
+			}
+		}
+	}
+	return lost, nil
+}
+
+// branch makes the directory that a tree is to become, and looks what is in it.
+func (e *expansion) branch(ctx context.Context, t state.Transfer) (*branch, error) {
+	site, err := e.x.siteNamed(t.Dest.Site)
+	if err != nil {
+		return nil, err
+	}
+	b := &branch{tree: t, site: site}
+	k, err := keeperOf(e.st, resolver.Place{Site: site, Pathname: t.Dest})
+	if err != nil {
+		return nil, err
+	}
+	var made bool
+	if e.dry {
+		_, err = site.Stat(ctx, t.Dest.Path)
+		if made = sites.KindOf(err) == sites.NotFound; made {
+			err = e.x.printer.print(textEvent{"text", "CREATE " + t.Dest.String() + "\n"})
+		}
+	} else {
+		made, err = e.x.haveDirectory(ctx, site, k, t.Dest)
+	}
+	if err != nil || made || !e.update && !e.deletes {
+		return b, err
+	}
+	b.there = make(map[string]sites.Entry)
+	return b, e.x.list(ctx, site, t.Dest, func(entry sites.Entry) bool { b.there[entry.Name] = entry; return true })
+}
+
+// temporaryPrefix is what the names of files begin with that are not whole yet.
+const temporaryPrefix = ".rsexec."
+
+// expandOne calls add for one file or directory.
+func (e *expansion) expandOne(ctx context.Context, site sites.Site, tree state.Transfer, branches []*branch, entry sites.Entry, add func([]state.Transfer) error) error {
+	p := tree.Source.Join(entry.Name)
+	if entry.Type == sites.Unknown { // a listing of names only
+		if found, err := site.Stat(ctx, p.Path); err == nil {
+			entry = found
+		} // else the copy tells what is wrong
+	}
+	isDirectory := entry.Type == sites.Directory
+	if strings.HasPrefix(entry.Name, temporaryPrefix) || !e.takes(p.Path[min(tree.Root, len(p.Path)):], isDirectory) {
+		return nil
+	}
+	if entry.Type == sites.Link {
+		e.x.printer.notice(e.st.Verb.Name + " " + p.String() + ": it is a link and was left out")
+		return nil
+	}
+	var group []state.Transfer
+	for _, b := range branches {
+		to, err := under(b.tree.Dest, entry.Name)
+		if err != nil {
+			e.x.Report(named(e.st, err))
+			continue
+		}
+		there, known := b.there[entry.Name]
+		if e.update && known && transfer.UpToDate(entry, there) {
+			e.left.Add(1)
+			continue
+		}
+		t := transferOf(resolver.Place{Pathname: p, Entry: entry}, to)
+		t.Parent, t.Root = b.tree.N, tree.Root
+		if isDirectory {
+			t.What = state.Tree
+		}
+		group = append(group, t)
+	}
+	if len(group) == 0 {
+		return nil
+	}
+	return add(group)
+}
+
+// extras calls add for what a branch has and the source does not. Nothing is done
+// about it before all is copied.
+func (e *expansion) extras(b *branch, seen map[string]bool, add func([]state.Transfer) error) error {
+	for _, name := range slices.Sorted(maps.Keys(b.there)) {
+		there := b.there[name]
+		p := b.tree.Source.Join(name)
+		isDirectory := there.Type == sites.Directory
+		if seen[name] || strings.HasPrefix(name, temporaryPrefix) || !e.takes(p.Path[min(b.tree.Root, len(p.Path)):], isDirectory) {
+			continue
+		}
+		t := state.Transfer{Parent: b.tree.N, What: state.Extra, Source: p, Dest: b.tree.Dest.Join(name), Size: there.Size}
+		if isDirectory {
+			t.What = state.ExtraTree
+		}
+		if err := add([]state.Transfer{t}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // haveDirectory makes a directory unless there is one.
-func (x *Executive) haveDirectory(ctx context.Context, site sites.Site, k keeper, p sites.Pathname) error {
-	err := x.makeDirectory(ctx, k, p)
-	if err == nil {
-		return nil
+func (x *Executive) haveDirectory(ctx context.Context, site sites.Site, k keeper, p sites.Pathname) (made bool, err error) {
+	if e, err := site.Stat(ctx, p.Path); err == nil && e.Type == sites.Directory {
+		return false, nil
+	}
+	if err = x.makeDirectory(ctx, k, p); err == nil {
+		return true, nil
 	}
 	// The refusal itself does not tell a directory that is there from one that
-	// may not be made.
+	// may not be made; nor does the loss of a connection.
 	if e, unknown := site.Stat(ctx, p.Path); unknown == nil && e.Type == sites.Directory {
-		return nil
+		return false, nil
 	}
-	return err
+	return false, err
 }

@@ -272,7 +272,7 @@ func TestFailures(t *testing.T) {
 			got := read(t, destRoot, "PROG2.PL1")
 			if c.partial {
 				var appended int
-				if _, err := fmt.Sscanf(stderr[strings.LastIndex(stderr, ";")+1:], "%d of 1000 bytes", &appended); err != nil {
+				if _, err := fmt.Sscanf(stderr[strings.LastIndex(stderr, "down;")+len("down;"):], "%d of 1000 bytes", &appended); err != nil {
 					t.Error(err)
 				}
 				if got != old+strings.Repeat("x", appended) {

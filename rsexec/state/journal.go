@@ -54,6 +54,7 @@ type Transfer struct {
 	Parent   int64 // N of the tree that it is in; 0 is none
 	First    int64 // N of the first of those with the same source; its own N if it is the only one
 	What     What
+	Root     int // how much of the source's path leads to the directory that was named; 0 is all
 	Source   sites.Pathname
 	Dest     sites.Pathname
 	Size     int64     // of the source; -1 is not known
@@ -74,12 +75,12 @@ type Transfer struct {
 	Error  string
 }
 
-const columns = `job, n, parent, first, what, source_site, source, dest_site, dest, size, modified, phase, temporary, aside,
+const columns = `job, n, parent, first, what, root, source_site, source, dest_site, dest, size, modified, phase, temporary, aside,
 	there, before, arrived, verified, attempts, failed, kind, code, error`
 
 // values returns the columns of a transfer.
 func (t *Transfer) values() []any {
-	return []any{t.Job, t.N, t.Parent, t.First, int(t.What), t.Source.Site, []byte(t.Source.Path), t.Dest.Site, []byte(t.Dest.Path),
+	return []any{t.Job, t.N, t.Parent, t.First, int(t.What), t.Root, t.Source.Site, []byte(t.Source.Path), t.Dest.Site, []byte(t.Dest.Path),
 		t.Size, milli(t.Modified), int(t.Phase), []byte(t.Temporary), []byte(t.Aside),
 		t.There, t.Before, t.Arrived, t.Verified, t.Attempts, milli(t.Failed), int(t.Kind), t.Code, t.Error}
 }
@@ -88,7 +89,7 @@ func (t *Transfer) values() []any {
 func (t *Transfer) scan(row interface{ Scan(...any) error }) error {
 	var source, dest, temporary, aside []byte
 	var modified, failed int64
-	err := row.Scan(&t.Job, &t.N, &t.Parent, &t.First, &t.What, &t.Source.Site, &source, &t.Dest.Site, &dest,
+	err := row.Scan(&t.Job, &t.N, &t.Parent, &t.First, &t.What, &t.Root, &t.Source.Site, &source, &t.Dest.Site, &dest,
 		&t.Size, &modified, &t.Phase, &temporary, &aside,
 		&t.There, &t.Before, &t.Arrived, &t.Verified, &t.Attempts, &failed, &t.Kind, &t.Code, &t.Error)
 	t.Source.Path, t.Dest.Path = string(source), string(dest)
@@ -106,8 +107,8 @@ func (s *Store) NewJob(ctx context.Context, verb, statement string) (id int64, e
 		return 0, fail("write the journal", err)
 	}
 	return id, fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `INSERT INTO job (statement, verb, owner, complete, begun, ended, done, bytes)
-			VALUES (?, ?, ?, 0, ?, 0, 0, 0) RETURNING id`, statement, verb, owner, milli(time.Now())).Scan(&id)
+		return tx.QueryRowContext(ctx, `INSERT INTO job (statement, verb, owner, complete, begun, ended, numbered, done, bytes)
+			VALUES (?, ?, ?, 0, ?, 0, 0, 0, 0) RETURNING id`, statement, verb, owner, milli(time.Now())).Scan(&id)
 	}))
 }
 
@@ -127,10 +128,15 @@ func add(ctx context.Context, tx *sql.Tx, job int64, groups [][]Transfer) error 
 	if len(groups) == 0 {
 		return nil
 	}
+	more := 0
+	for _, group := range groups {
+		more += len(group)
+	}
 	var n int64
-	if err := tx.QueryRowContext(ctx, "SELECT ifnull(max(n), 0) FROM transfer WHERE job = ?", job).Scan(&n); err != nil {
+	if err := tx.QueryRowContext(ctx, "UPDATE job SET numbered = numbered + ? WHERE id = ? RETURNING numbered", more, job).Scan(&n); err != nil {
 		return err
 	}
+	n -= int64(more)
 	insert, err := tx.PrepareContext(ctx, "INSERT OR IGNORE INTO transfer ("+columns+") VALUES (?"+strings.Repeat(", ?", strings.Count(columns, ","))+")")
 	if err != nil {
 		return err

@@ -76,6 +76,7 @@ var migrations = []string{
 		complete  INTEGER NOT NULL, -- all that the statement names is in transfer
 		begun     INTEGER NOT NULL, -- Unix milliseconds
 		ended     INTEGER NOT NULL, -- as begun; 0 is not yet
+		numbered  INTEGER NOT NULL, -- the last number that a transfer was given
 		done      INTEGER NOT NULL, -- transfers
 		bytes     INTEGER NOT NULL  -- of those
 	) STRICT;
@@ -85,6 +86,7 @@ var migrations = []string{
 		parent    INTEGER NOT NULL, -- n of the tree that it is in; 0 is none
 		first     INTEGER NOT NULL, -- n of the first of those from the same source to several destinations
 		what      INTEGER NOT NULL, -- a file, a tree, or a file to be deleted
+		root      INTEGER NOT NULL, -- how many bytes of source lead to the directory that was named; 0 is all
 		source_site TEXT NOT NULL,
 		source    BLOB NOT NULL,
 		dest_site TEXT NOT NULL,

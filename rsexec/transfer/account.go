@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"rsexec/sites"
@@ -224,8 +225,28 @@ func (w *work) check(ctx context.Context, try int) (complete bool, err error) {
 		return true, nil
 	}
 	e := w.wrong(w.ask.Dest, sites.Conflict, fmt.Sprintf("both servers said that the transfer is complete, but %d of %d bytes are there", now-w.row.Before, w.row.Size))
-	if try == tries || w.ask.appends() { // the size may lag behind, and nothing is appended twice
+	if try == tries {
 		return false, e
 	}
+	if w.ask.appends() {
+		// The size may lag behind, and nothing is appended twice.
+		if now, err = w.stillSize(ctx, false); err != nil || now < w.row.Before+w.row.Arrived || now > w.row.Before+w.row.Size || !w.endsAt(ctx, now) {
+			return false, e
+		}
+		w.row.Arrived = now - w.row.Before
+		return w.row.Arrived == w.row.Size, w.save(ctx)
+	}
 	return w.accountForCopy(ctx, true)
+}
+
+// endsAt reports whether it is certain that the destination has no byte behind a size:
+// it is read from there on.
+func (w *work) endsAt(ctx context.Context, size int64) bool {
+	r, err := w.ask.To.Open(ctx, w.ask.Dest.Path, size)
+	if err != nil {
+		return false
+	}
+	n, err := io.ReadFull(r, make([]byte, 1))
+	closed := r.Close()
+	return n == 0 && err == io.EOF && closed == nil
 }

@@ -71,7 +71,8 @@ type Order struct {
 
 // A Summary tells what became of a job.
 type Summary struct {
-	Done, Left, Failed int // transfers: complete, not needed, failed
+	Done, Left, Failed int // files: complete, not needed, failed; a directory that failed is one
+	Directories        int // that were copied
 	Bytes              int64
 	Stopped            []error // why transfers to or from some sites were not begun
 	Last               error   // of those that failed
@@ -358,7 +359,9 @@ func (s *schedule) settleTrees(r result) {
 		}
 		if err != nil {
 			s.fail(t, err)
+			continue
 		}
+		s.Directories++
 	}
 }
 

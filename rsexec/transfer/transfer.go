@@ -53,6 +53,7 @@ type Options struct {
 	InPlace      bool   // the destination itself is written, under its own name
 	Limit        int64  // bytes a second; 0 is none
 	Update       bool   // what the destination has already is left out
+	SameDigest   bool   // what the destination has by size and digest is left out
 	NoClobber    bool   // what the destination has in any form is left out
 	Vacant       bool   // it is an error if there is such a file already
 	Delete       bool   // the source goes when the copy is complete and was checked
@@ -116,6 +117,16 @@ func (m *Mover) Plan(ctx context.Context, r Request) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	return w.plan, nil
+}
+
+// Needed reports whether a request would do anything: not if its options leave out what
+// the destination has.
+func (m *Mover) Needed(ctx context.Context, r Request) (bool, error) {
+	_, err := m.prepare(ctx, r)
+	if left := (*leftOut)(nil); errors.As(err, &left) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Do performs a request and returns when the file is at its destination.
@@ -289,11 +300,19 @@ func (w *work) weigh(ctx context.Context, source, dest sites.Entry) (err error) 
 	}
 	switch there := w.row.There; {
 	case there && r.Vacant:
-		return w.wrong(r.Dest, sites.Conflict, "there is such a file already, and it is not overwritten")
+		e := w.wrong(r.Dest, sites.Conflict, "there is such a file already")
+		e.Hint = "DELETE it first"
+		return e
 	case there && r.NoClobber:
 		return &leftOut{"it is there"}
 	case there && r.Update && UpToDate(source, dest):
 		return &leftOut{"it is up to date"}
+	case there && r.SameDigest && source.Size == dest.Size:
+		if same, err := w.isImage(ctx); err != nil {
+			return err
+		} else if same {
+			return &leftOut{"it has the same digest"}
+		}
 	}
 	w.dest = dest
 	w.row.Before = 0
@@ -307,14 +326,21 @@ func (w *work) weigh(ctx context.Context, source, dest sites.Entry) (err error) 
 // UpToDate reports whether a destination needs no copy of a source: it has the same
 // size, and was modified no earlier. Of what a site does not tell nothing is assumed.
 func UpToDate(source, dest sites.Entry) bool {
-	if dest.Type != sites.File || source.Size < 0 || source.Size != dest.Size || source.Modified.IsZero() || dest.Modified.IsZero() {
+	from, to := exactTime(source), exactTime(dest)
+	if dest.Type != sites.File || source.Size < 0 || source.Size != dest.Size || from.IsZero() || to.IsZero() {
 		return false
 	}
-	return !dest.Modified.Before(source.Modified.Truncate(time.Second)) // sites tell seconds
+	return !to.Before(from.Truncate(time.Second)) // sites tell seconds
 }
 
-// exactTime returns when an entry was modified.
-func exactTime(e sites.Entry) time.Time { return e.Modified }
+// exactTime returns when an entry was modified; zero if that is not known to the
+// second.
+func exactTime(e sites.Entry) time.Time {
+	if e.Coarse {
+		return time.Time{}
+	}
+	return e.Modified
+}
 
 // changed reports whether a source is not the file any more that the journal has.
 func changed(t *state.Transfer, now sites.Entry) bool {

@@ -112,7 +112,7 @@ func (w *work) digestsOf(s sites.Site) (names []string) {
 	if f, ok := s.(*ftp.Site); ok {
 		return f.Digests()
 	}
-	if w.ask.Verify == ByDigest {
+	if w.ask.Verify == ByDigest || w.ask.SameDigest {
 		for _, a := range Algorithms() {
 			names = append(names, a.Name)
 		}
@@ -129,6 +129,17 @@ func (w *work) sameDigest(ctx context.Context, algorithm string) (bool, error) {
 		list := Algorithms()
 		return ReadDigest(ctx, s, p, 0, list[slices.IndexFunc(list, func(a Algorithm) bool { return a.Name == algorithm })])
 	})
+}
+
+// isImage reports whether the destination has the digest of the source; not if its
+// site, or the other, computes none.
+func (w *work) isImage(ctx context.Context) (bool, error) {
+	algorithm := w.common()
+	if algorithm == "" {
+		return false, nil
+	}
+	w.plan.Dest.Path = w.ask.Dest.Path
+	return w.sameDigest(ctx, algorithm)
 }
 
 // sameRead compares what both ends send when they are read.
@@ -161,7 +172,8 @@ func (w *work) sameMarks(ctx context.Context, mark func(context.Context, sites.S
 // carryTime gives the copy the modified time of the source, where both sites have
 // one. A copy without it is a copy still.
 func (w *work) carryTime(ctx context.Context) {
-	if w.row.Modified.IsZero() || w.ask.ASCII {
+	if w.ask.ASCII {
 		return
 	}
+	carryModified(ctx, w.ask.To, w.plan.Dest.Path, w.row.Modified) // see above
 }

@@ -1,0 +1,526 @@
+package rsexec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"rsexec/grammar"
+	"rsexec/resolver"
+	"rsexec/rsexec/state"
+	"rsexec/rsexec/transfer"
+	"rsexec/sites"
+	"rsexec/sites/local"
+
+	"github.com/dustin/go-humanize"
+)
+
+// jobAge is how long a job that has ended is remembered.
+const jobAge = 7 * 24 * time.Hour
+
+// journal is where the jobs are kept: the state file, or, where there is none, a file
+// that goes with the shell.
+type journal struct {
+	once  sync.Once
+	file  *stateFile // the state file; nil if there is none
+	spare *stateFile // in its place
+	err   error      // why there is neither
+}
+
+// open returns the file, with what is too old dropped from it. notice is told, once,
+// that jobs will not outlive the shell.
+func (j *journal) open(ctx context.Context, notice func(string)) (*state.Store, error) {
+	var store *state.Store
+	if j.file != nil {
+		var err error
+		if store, err = j.file.open(); err == nil {
+			j.once.Do(func() { j.err = store.Sweep(ctx, time.Now().Add(-jobAge)) })
+			return store, j.err
+		}
+		j.once.Do(func() { notice(fmt.Sprintf("%v: jobs cannot be gone on with after the end of this shell", err)) })
+	}
+	if j.spare == nil {
+		dir, err := os.MkdirTemp("", "rsexec-")
+		if err != nil {
+			return nil, &sites.Error{Op: "make a journal", Kind: sites.Other, Err: err}
+		}
+		j.spare = &stateFile{name: filepath.Join(dir, "state.db")}
+	}
+	return j.spare.open()
+}
+
+// close drops the file that goes with the shell.
+func (j *journal) close() error {
+	if j.spare == nil {
+		return nil
+	}
+	return errors.Join(j.spare.close(), os.RemoveAll(filepath.Dir(j.spare.name)))
+}
+
+// store returns the journal.
+func (x *Executive) store(ctx context.Context) (*state.Store, error) {
+	x.shared.Lock()
+	defer x.shared.Unlock()
+	return x.journal.open(ctx, x.printer.notice)
+}
+
+// secret is a password in a URL, with what is before it.
+var secret = regexp.MustCompile(`(?i)([a-z]+://[^\s:/@"]*):[^\s/"]*@`)
+
+// A job is one that this shell makes or performs.
+type job struct {
+	x      *Executive
+	store  *state.Store
+	id     int64
+	st     *grammar.Statement // the one that it was made of
+	groups [][]state.Transfer // yet to be kept
+	named  map[string]bool    // the sites whose names the journal has
+	files  int                // that were added; a tree counts as many
+	seed   maphash.Seed
+	dests  map[uint64]uint64 // what the destinations hash to, and their sources
+}
+
+// newJob puts a job into the journal for a statement. What it moves is added next.
+func (x *Executive) newJob(ctx context.Context, st *grammar.Statement) (*job, error) {
+	store, err := x.store(ctx)
+	if err != nil {
+		return nil, named(st, err)
+	}
+	statement := *st
+	statement.Background = false
+	j := &job{x: x, store: store, st: st, named: make(map[string]bool), seed: maphash.MakeSeed(), dests: make(map[uint64]uint64)}
+	j.id, err = store.NewJob(ctx, st.Verb.Name, secret.ReplaceAllString(statement.String(), "$1@"))
+	return j, named(st, err)
+}
+
+// pieceOfJob is how many transfers are kept in one piece.
+const pieceOfJob = 500
+
+// add adds the transfers of one source, to one or several destinations.
+func (j *job) add(ctx context.Context, group []state.Transfer) error {
+	once := group[:0]
+	for _, t := range group {
+		var err error
+		if t.Source, err = j.x.absolute(ctx, t.Source); err != nil {
+			return err
+		}
+		if t.Dest, err = j.x.absolute(ctx, t.Dest); err != nil {
+			return err
+		}
+		source, dest := maphash.Comparable(j.seed, t.Source), maphash.Comparable(j.seed, t.Dest)
+		other, twice := j.dests[dest]
+		switch appends := j.st.Verb.Name == transfer.Append; {
+		case twice && !appends && other == source:
+			continue
+		case twice && !appends:
+			return &sites.Error{Op: j.st.Verb.Name, Site: t.Source.Site, Path: t.Source.Path, Kind: sites.Usage,
+				Msg: fmt.Sprintf("another of the files is to become %s as well", t.Dest)}
+		}
+		j.dests[dest] = source
+		for _, name := range []string{t.Source.Site, t.Dest.Site} {
+			if j.named[name] {
+				continue
+			}
+			if err := j.store.Named(ctx, j.id, name, j.x.network.identity(name)); err != nil {
+				return err
+			}
+			j.named[name] = true
+		}
+		if j.files++; t.What == state.Tree {
+			j.files++
+		}
+		once = append(once, t)
+	}
+	if len(once) == 0 {
+		return nil
+	}
+	if j.groups = append(j.groups, once); len(j.groups) < pieceOfJob {
+		return nil
+	}
+	return j.flush(ctx)
+}
+
+func (j *job) flush(ctx context.Context) error {
+	err := j.store.Add(ctx, j.id, j.groups)
+	j.groups = nil
+	return err
+}
+
+// absolute returns a pathname that means the same wherever the shell is started.
+func (x *Executive) absolute(ctx context.Context, p sites.Pathname) (sites.Pathname, error) {
+	if p.Site != sites.LocalName || strings.HasPrefix(p.Path, "/") {
+		return p, nil
+	}
+	site, _ := x.network.Site(sites.LocalName)
+	here, ok := site.(local.Site)
+	if !ok {
+		return p, nil
+	}
+	dir, err := here.Home(ctx)
+	if p.Path == "" {
+		p.Path = dir
+	} else {
+		p.Path = strings.TrimRight(dir, "/") + "/" + p.Path
+	}
+	return p, err
+}
+
+// drop takes a job back of which nothing was begun.
+func (j *job) drop(ctx context.Context) error {
+	return j.store.ForgetJob(context.WithoutCancel(ctx), j.id)
+}
+
+// run performs the job: now, or, if the statement says so, in the background. failed
+// counts those of its files that could not even be added.
+func (j *job) run(ctx context.Context, failed *someFailed) error {
+	if j.files == 0 {
+		return errors.Join(failed.orNil(), j.drop(ctx))
+	}
+	err := j.flush(ctx)
+	if err == nil {
+		err = j.store.CompleteJob(ctx, j.id)
+	}
+	if err != nil {
+		return named(j.st, errors.Join(err, j.drop(ctx)))
+	}
+	if j.st.Background {
+		j.x.background(ctx, j.id, j.st, func(ctx context.Context, b *Executive) error { return b.performJob(ctx, j.id, j.st, failed, true) })
+		return nil
+	}
+	return j.x.performJob(ctx, j.id, j.st, failed, j.files > 1 || failed.total > 0)
+}
+
+// performJob performs what is left of a job that this process owns. several says that
+// its errors are reported one by one, and the whole summed up.
+func (x *Executive) performJob(ctx context.Context, id int64, st *grammar.Statement, failed *someFailed, several bool) error {
+	store, err := x.store(ctx)
+	if err != nil {
+		return err
+	}
+	o, err := x.order(st)
+	if err != nil {
+		return errors.Join(named(st, err), store.Release(ctx, id))
+	}
+	report := &jobReport{x: x, verb: st.Verb.Name, id: id, several: several, began: time.Now(), progress: x.newProgress(several)}
+	o.Job, o.Report = id, report
+	expansion, err := x.newExpansion(st)
+	if err != nil {
+		return errors.Join(named(st, err), store.Release(ctx, id))
+	}
+	o.Expand = expansion.expand
+	runner := transfer.Runner{Mover: &x.mover, Store: store}
+	sum, err := runner.Run(ctx, o)
+	sum.Left += int(expansion.left.Load())
+	if err == nil && st.Verb.Name == "MIRROR" {
+		err = x.deleteExtras(ctx, st, store, id, sum)
+	}
+	report.progress.close()
+	// Whatever became of ctx, others may go on with the job.
+	ctx = context.WithoutCancel(ctx)
+	j, _, looked := store.Job(ctx, id)
+	if looked == nil && !several && j.Failed+j.Waiting > 0 {
+		looked = x.dropIfVain(ctx, store, &j)
+	}
+	if released := store.Release(ctx, id); released != nil || looked != nil {
+		err = errors.Join(err, released, looked)
+	}
+	return x.conclude(st, report, sum, j, failed, err)
+}
+
+// dropIfVain drops the job of a single file if going on with it makes no more sense
+// than giving the command again: nothing was begun, and nothing passes by itself.
+func (x *Executive) dropIfVain(ctx context.Context, store *state.Store, j *state.Job) error {
+	vain := true
+	err := store.Transfers(ctx, j.ID, func(t state.Transfer) bool {
+		vain = vain && t.Phase == state.Waiting
+		return vain
+	})
+	if err != nil || !vain {
+		return err
+	}
+	j.Failed, j.Waiting = 0, 0
+	return store.ForgetJob(ctx, j.ID)
+}
+
+// conclude sums a job up and returns its error.
+func (x *Executive) conclude(st *grammar.Statement, report *jobReport, sum transfer.Summary, j state.Job, failed *someFailed, err error) error {
+	failed.total += sum.Done + sum.Left + sum.Failed + sum.Directories + int(j.Waiting)
+	failed.failed += sum.Failed + int(j.Waiting)
+	if sum.Last != nil {
+		failed.last = sum.Last
+	}
+	hint := ""
+	if j.Failed+j.Waiting > 0 {
+		hint = fmt.Sprintf("RESUME %d goes on with it", j.ID)
+	}
+	for _, why := range sum.Stopped {
+		if j.Waiting > 0 && report.several {
+			x.printer.notice(fmt.Sprintf("%s: no more is tried there: %v", st.Verb.Name, why))
+		}
+	}
+	if report.several && failed.total > 0 {
+		e := report.event(sum, j)
+		if printed := x.printer.print(e); err == nil {
+			err = printed
+		}
+	}
+	switch {
+	case err != nil && hint != "":
+		var e *sites.Error
+		if errors.As(err, &e) {
+			c := *e
+			c.Hint = strings.TrimPrefix(c.Hint+"; "+hint, "; ")
+			err = &c
+		}
+		return named(st, err)
+	case err != nil:
+		return named(st, err)
+	case failed.failed == 0:
+		return nil
+	case !report.several && hint != "" && sum.Failed == 1:
+		return &resumable{failed.last, hint}
+	case !report.several:
+		return failed.last
+	}
+	failed.hint = ""
+	if hint != "" {
+		failed.hint = fmt.Sprintf("JOBS %d lists what is left, RESUME %d goes on with it", j.ID, j.ID)
+	}
+	return failed
+}
+
+// resumable is an error of a job that can be gone on with.
+type resumable struct {
+	error
+	hint string
+}
+
+func (e *resumable) Error() string { return e.error.Error() + "; " + e.hint }
+func (e *resumable) Unwrap() error { return e.error }
+
+// order returns how the transfers of a statement are made.
+func (x *Executive) order(st *grammar.Statement) (o transfer.Order, err error) {
+	o.Verb, o.Site = st.Verb.Name, x.siteNamed
+	if o.Options, err = optionsOf(st); err != nil {
+		return o, err
+	}
+	if text, given := st.Option("max-sessions"); given {
+		if o.MaxSessions, err = strconv.Atoi(text); err != nil || o.MaxSessions < 1 {
+			return o, &sites.Error{Kind: sites.Usage, Msg: "--max-sessions=" + grammar.Quote(text) + " cannot be read", Hint: "write a number from 1"}
+		}
+	}
+	return o, nil
+}
+
+// optionsOf returns the options of a statement that say how a file is moved.
+func optionsOf(st *grammar.Statement) (o transfer.Options, err error) {
+	value := func(name string) string {
+		text, _ := st.Option(name)
+		return strings.ToLower(text)
+	}
+	given := func(name string) bool {
+		_, is := st.Option(name)
+		return is
+	}
+	o = transfer.Options{Route: value("route"), Choreography: value("choreography"), Verify: value("verify"),
+		ASCII: given("ascii"), InPlace: given("in-place"), Update: given("update"), NoClobber: given("no-clobber")}
+	switch st.Verb.Name {
+	case "MOVE":
+		o.Vacant, o.Delete = true, true
+	case "MIRROR":
+		o.Update, o.SameDigest = !given("digest"), given("digest")
+	}
+	if text, limited := st.Option("limit"); limited {
+		var ok bool
+		if o.Limit, ok = parseSize(text); !ok || o.Limit < 1 {
+			return o, &sites.Error{Kind: sites.Usage, Msg: "--limit=" + grammar.Quote(text) + " cannot be read",
+				Hint: "write a number of bytes a second, or one with k, M or G, such as 500k"}
+		}
+	}
+	return o, nil
+}
+
+// siteNamed returns the site that a name in the journal means.
+func (x *Executive) siteNamed(name string) (sites.Site, error) {
+	if site, ok := x.network.Site(name); ok {
+		return site, nil
+	}
+	if strings.Contains(name, "://") {
+		return x.network.Visit(name)
+	}
+	return nil, &sites.Error{Site: name, Kind: sites.NotFound, Msg: "no such site"}
+}
+
+// jobReport tells the person what becomes of a job.
+type jobReport struct {
+	x        *Executive
+	verb     string
+	id       int64
+	several  bool
+	began    time.Time
+	progress *progress
+
+	mu       sync.Mutex
+	ways     map[string]int // how many files went each way
+	verified map[string]int
+}
+
+// Began implements transfer.Report.
+func (r *jobReport) Began(t state.Transfer) {
+	r.x.tracer.columns(t.Source.Site, t.Dest.Site)
+	r.progress.began(t)
+}
+
+// Arrived implements transfer.Report.
+func (r *jobReport) Arrived(t state.Transfer, bytes int64) { r.progress.arrived(t, bytes) }
+
+// Done implements transfer.Report.
+func (r *jobReport) Done(t state.Transfer, result transfer.Result) {
+	r.progress.ended(t, result.Bytes)
+	if result.Left != "" {
+		return
+	}
+	r.x.made(result.Destination, sites.Entry{Type: sites.File, Size: -1})
+	if r.verb == "MOVE" {
+		r.x.gone(result.Source)
+	}
+	r.mu.Lock()
+	if r.ways == nil {
+		r.ways, r.verified = make(map[string]int), make(map[string]int)
+	}
+	r.ways[way(result.Choreography)]++
+	r.verified[result.Verified]++
+	r.mu.Unlock()
+	if r.progress.shown() && r.several {
+		return // the sum has them
+	}
+	r.x.printer.print(transferEvent{"transfer", result}) // the sum tells where even that cannot be written
+}
+
+// Failed implements transfer.Report.
+func (r *jobReport) Failed(t state.Transfer, err error) {
+	r.progress.ended(t, 0)
+	if r.several {
+		r.x.Report(err)
+	}
+}
+
+// Notice implements transfer.Report.
+func (r *jobReport) Notice(line string) { r.x.printer.notice(line) }
+
+// jobEvent tells how far a job is, or what became of it.
+type jobEvent struct {
+	Event     string         `json:"event"` // "job"
+	ID        int64          `json:"id"`
+	State     string         `json:"state"` // "running", "stopped", "failed" or "done"
+	Statement string         `json:"statement,omitempty"`
+	Done      int64          `json:"done"`
+	Total     int64          `json:"total"` // as far as it is known
+	Left      int            `json:"left_out,omitempty"`
+	Failed    int64          `json:"failed,omitempty"`
+	Bytes     int64          `json:"bytes"`
+	Seconds   float64        `json:"seconds,omitempty"`
+	Ways      map[string]int `json:"routes,omitempty"`
+	Verified  map[string]int `json:"verified,omitempty"`
+
+	shown string
+}
+
+func (e jobEvent) text() string { return e.shown }
+
+// event sums a job up.
+func (r *jobReport) event(sum transfer.Summary, j state.Job) jobEvent {
+	e := jobEvent{Event: "job", ID: r.id, State: stateOf(j, false), Done: int64(sum.Done), Left: sum.Left, Failed: int64(sum.Failed), Bytes: sum.Bytes,
+		Total: int64(sum.Done+sum.Left+sum.Failed) + j.Waiting, Seconds: time.Since(r.began).Seconds(), Ways: r.ways, Verified: r.verified}
+	if sum.Done+sum.Failed < 2 && j.Waiting == 0 {
+		return e // that is no news
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s, %s in %.1f s", r.verb, quantity(sum.Done, "file", "files"), humanize.IBytes(uint64(sum.Bytes)), e.Seconds)
+	if e.Seconds > 0 && sum.Bytes > 0 {
+		fmt.Fprintf(&b, ", %s/s", humanize.IBytes(uint64(float64(sum.Bytes)/e.Seconds)))
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(r.ways)) {
+		parts = append(parts, fmt.Sprintf("%d %s", r.ways[name], name))
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.verified)) {
+		if name == "none" {
+			parts = append(parts, fmt.Sprintf("%d not verified", r.verified[name]))
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%d verified by %s", r.verified[name], name))
+	}
+	for _, rest := range []struct {
+		n    int64
+		what string
+	}{{int64(sum.Left), "left as they were"}, {int64(sum.Failed), "failed"}, {j.Waiting, "not begun"}} {
+		if rest.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", rest.n, rest.what))
+		}
+	}
+	for i, part := range parts {
+		sign := "; "
+		if i > 0 {
+			sign = ", "
+		}
+		b.WriteString(sign + part)
+	}
+	b.WriteString("\n")
+	e.shown = b.String()
+	return e
+}
+
+// stateOf returns what state a job is in.
+func stateOf(j state.Job, alive bool) string {
+	switch {
+	case alive:
+		return "running"
+	case j.Waiting > 0:
+		return "stopped"
+	case j.Failed > 0:
+		return "failed"
+	}
+	return "done"
+}
+
+// present returns what a name means that is to be moved, as its site has it now.
+func (x *Executive) present(ctx context.Context, typed string) (resolver.Place, error) {
+	p, err := x.source(ctx, typed)
+	if err != nil || p.Indexed.IsZero() {
+		return p, err
+	}
+	e, err := p.Site.Stat(ctx, p.Pathname.Path)
+	switch {
+	case err == nil:
+		p.Entry, p.Indexed = e, time.Time{}
+		return p, nil
+	case sites.KindOf(err) != sites.NotFound:
+		return p, err
+	}
+	x.gone(p.Pathname)
+	res, err := x.resolver.Again(ctx, typed)
+	if err == nil {
+		x.tellUnheard(res)
+	}
+	return res.Place, err
+}
+
+// transferOf returns the transfer of a file, to where it is to go.
+func transferOf(source resolver.Place, to sites.Pathname) state.Transfer {
+	t := state.Transfer{Source: source.Pathname, Dest: to, Size: -1}
+	if e := source.Entry; e.Type == sites.File && !e.Coarse && source.Indexed.IsZero() {
+		t.Size, t.Modified = e.Size, e.Modified
+	}
+	return t
+}
