@@ -36,6 +36,11 @@ type Options struct {
 	// accepts anybody at its passive socket. A Pure-FTPd that refuses says nothing: it hangs
 	// up and goes on listening, for a minute at most.
 	RefuseForeign bool
+
+	// MaxSessions is how many sessions the server allows at once; 0 is no limit.
+	// pyftpdlib counts those of each host by itself. inetutils-ftpd knows no limit,
+	// whatever is said here.
+	MaxSessions int
 }
 
 // A daemon tells how to run a peer.
@@ -68,6 +73,7 @@ type place struct {
 	root    string // the user's home
 	run     string // folder for configuration, logs and whatever else it writes
 	foreign bool   // third-party transfers are allowed
+	max     int    // sessions at once; 0 is no limit
 }
 
 // file returns the path of a file of the server's own.

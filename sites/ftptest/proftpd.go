@@ -3,11 +3,16 @@ package ftptest
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 )
 
 // proftpd finds its modules, which Debian keeps beside the program, relative to it.
 func proftpd(p place) command {
 	config := p.file("proftpd.conf")
+	clients := "none"
+	if p.max > 0 {
+		clients = strconv.Itoa(p.max)
+	}
 	return command{
 		args: []string{"-n", "-q", "-c", config},
 		files: map[string]string{config: fmt.Sprintf(`ModulePath %[1]s
@@ -33,12 +38,13 @@ AuthOrder mod_auth_unix.c
 DefaultRoot ~
 DelayEngine off
 MaxInstances none
+MaxClients %[6]s
 Umask 022
 AllowOverwrite on
 AllowStoreRestart on
 AllowRetrieveRestart on
 AllowForeignAddress %[5]s
 `, filepath.Join(filepath.Dir(p.program), "../lib/proftpd"), p.host, p.port, p.run,
-			p.foreignAs("on", "off"))},
+			p.foreignAs("on", "off"), clients)},
 	}
 }

@@ -1,16 +1,23 @@
 package ftptest
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // pureftpd is configured by arguments only.
 func pureftpd(p place) command {
+	clients := 200 // more than a test opens
+	if p.max > 0 {
+		clients = p.max
+	}
 	args := []string{
 		"--bind", fmt.Sprintf("%s,%d", p.host, p.port),
 		"--login", "unix",
 		"--noanonymous",
 		"--chrooteveryone",
 		"--dontresolve",
-		"--maxclientsnumber", "200",
+		"--maxclientsnumber", strconv.Itoa(clients),
 		"--maxclientsperip", "200",
 		"--limitrecursion", "100000:30",
 		"--maxidletime", "1", // a minute; waiting for a data connection has no limit but this

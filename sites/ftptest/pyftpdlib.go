@@ -13,7 +13,7 @@ func pyftpdlib(p place) command {
 	program := p.file("pyftpdlib.py")
 	return command{
 		args: []string{"-I", program, p.host, strconv.Itoa(p.port), p.root, strconv.Itoa(accountID),
-			account, password, p.foreignAs("foreign", "strict")},
+			account, password, p.foreignAs("foreign", "strict"), strconv.Itoa(p.max)},
 		files: map[string]string{program: pyftpdlibProgram},
 	}
 }

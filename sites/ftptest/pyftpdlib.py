@@ -1,4 +1,4 @@
-"""An FTP server by pyftpdlib. Arguments: host port root uid user password foreign|strict"""
+"""An FTP server by pyftpdlib. Arguments: host port root uid user password foreign|strict sessions"""
 import logging
 import os
 import sys
@@ -7,7 +7,7 @@ from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import ActiveDTP, FTPHandler, PassiveDTP
 from pyftpdlib.servers import ThreadedFTPServer
 
-host, port, root, uid, user, password, mode = sys.argv[1:]
+host, port, root, uid, user, password, mode, sessions = sys.argv[1:]
 
 
 class Passive(PassiveDTP):
@@ -31,4 +31,7 @@ os.setgid(int(uid))
 os.setuid(int(uid))
 os.umask(0o022)
 Handler.authorizer.add_user(user, password, root, perm="elradfmwMT")
-ThreadedFTPServer((host, int(port)), Handler).serve_forever()
+server = ThreadedFTPServer((host, int(port)), Handler)
+# max_cons would let one more in: the one that is asked about does not count.
+server.max_cons_per_ip = int(sessions)
+server.serve_forever()

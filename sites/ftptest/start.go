@@ -67,6 +67,7 @@ func start(t testing.TB, d daemon, program string, o Options) (*Server, error) {
 		root:    filepath.Join(base, "root"),
 		run:     filepath.Join(base, "run"),
 		foreign: !o.RefuseForeign,
+		max:     o.MaxSessions,
 	}
 	if at.host == "" {
 		at.host = freshHost()

@@ -12,7 +12,7 @@ func vsftpd(p place) command {
 listen_address=%[1]s
 listen_port=%[2]d
 background=NO
-max_clients=0
+max_clients=%[6]d
 max_per_ip=0
 anonymous_enable=NO
 local_enable=YES
@@ -34,6 +34,6 @@ xferlog_enable=YES
 xferlog_std_format=NO
 log_ftp_protocol=YES
 vsftpd_log_file=%[5]s
-`, p.host, p.port, emptyFolder, p.foreignAs("YES", "NO"), p.file("vsftpd.log"))},
+`, p.host, p.port, emptyFolder, p.foreignAs("YES", "NO"), p.file("vsftpd.log"), p.max)},
 	}
 }
