@@ -25,8 +25,13 @@ var (
 		{"is a directory", sites.Usage}, {"not a regular file", sites.Usage},
 	}
 
-	// loginSigns tell a server that is full from one that knows the user not.
-	loginSigns = []sign{{"too many", sites.Busy}, {"maximum number", sites.Busy}}
+	// loginSigns tell a server that is full from one that does not let the user
+	// in, which may be for too many wrong passwords.
+	loginSigns = []sign{
+		{"attempts", sites.Login}, {"failures", sites.Login},
+		{"too many", sites.Busy}, {"maximum", sites.Busy}, {"number of connections", sites.Busy},
+		{"connection limit", sites.Busy}, {"session limit", sites.Busy},
+	}
 
 	// unknownSigns tell a command that is unknown from one whose address is
 	// refused: servers have 500 for both.
@@ -53,6 +58,13 @@ func (d *Dialect) kindOf(line string, r Reply) sites.Kind {
 	verb, arg, _ := strings.Cut(strings.ToLower(line), " ")
 	text := strings.ToLower(r.Text())
 	kind := d.Kind(r.Code)
+	switch verb {
+	case "", "user", "pass": // the greeting has no verb
+		if kind == sites.Busy {
+			return kind
+		}
+		return find(loginSigns, text, arg, kind)
+	}
 	switch kind {
 	case sites.NotFound, sites.Permission:
 		switch verb {
