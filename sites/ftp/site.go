@@ -69,15 +69,7 @@ func (f *Site) Take(ctx context.Context, n int) ([]*Session, error) { return f.p
 
 // TryTake returns a session only if that keeps nobody waiting: it is for
 // questions that the work does not depend on. It goes back with Put.
-func (f *Site) TryTake(ctx context.Context) (*Session, bool) {
-	ctx, stop := context.WithTimeout(ctx, 1)
-	defer stop()
-	s, err := f.pool.Take(ctx, 1)
-	if err != nil {
-		return nil, false
-	}
-	return s[0], true
-}
+func (f *Site) TryTake(ctx context.Context) (*Session, bool) { return f.pool.TryTake(ctx) }
 
 // Put gives a session back.
 func (f *Site) Put(s *Session) { f.pool.Put(s) }
