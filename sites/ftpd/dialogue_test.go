@@ -81,6 +81,23 @@ var dialogues = []struct {
 		{"RNFR f", "350 "}, {"RNTO a 0 1", "250 "}, {"HASH a 0 1", "213 CRC32 0-3 352441c2 a 0 1"}, {"XCRC a 0 1", "250 352441C2"},
 		{"REIN", "220 "}, {"OPTS HASH", "200 SHA-256"},
 	}},
+	{"copies", Modern, [][2]string{
+		{"SITE CPFR f", "530 "},
+		{"USER u", "331 "}, {"PASS p", "230 "},
+		{"SITE CPTO g", "503 "}, {"SITE CPFR", "501 "}, {"SITE CPFR ", "501 "},
+		{"SITE CPFR none", "550 /none: not found"}, {"SITE CPTO g", "503 "}, {"SITE CPFR d", "550 /d: not a regular file"},
+		{"site cpfr f", "350 /f exists"}, {"Site Cpto g", "250 Copied /f to /g"}, {"SITE CPTO h", "503 "},
+		{"XCRC g", "250 352441C2"}, {"XCRC f", "250 352441C2"},
+		{"SITE CPFR f", "350 "}, {"NOOP", "200 "}, {"SITE CPTO d/two  words ", "250 Copied /f to /d/two  words "}, {"XCRC d/two  words ", "250 352441C2"},
+		{"SITE CPFR f", "350 "}, {"SITE CPTO", "501 "}, {"SITE CPTO h", "503 "},
+		{"SITE CPFR f", "350 "}, {"SITE CPFR none", "550 "}, {"SITE CPTO h", "503 "},
+		{"SITE CPFR f", "350 "}, {"SITE CPTO d", "550 /d: not a regular file"}, {"SITE CPTO h", "503 "},
+		{"SITE CPFR f", "350 "}, {"SITE CPTO /", "550 "}, {"SITE CPFR f", "350 "}, {"SITE CPTO none/h", "550 /none/h: not found"},
+		{"SITE CPFR f", "350 "}, {"SITE CPTO h\x00", "501 "}, {"SITE CPFR f\x00", "501 "},
+		{"SITE CPFR f", "350 "}, {"SITE CPTO f", "250 "}, {"XCRC f", "250 352441C2"},
+		{"SITE CPFR f", "350 "}, {"DELE f", "250 "}, {"SITE CPTO h", "550 /f: not found"}, {"MLST h", "550 "},
+		{"SITE CPFR g", "350 "}, {"REIN", "220 "}, {"USER u", "331 "}, {"PASS p", "230 "}, {"SITE CPTO h", "503 "},
+	}},
 	{"data setups", Modern, [][2]string{
 		{"USER u", "331 "}, {"PASS p", "230 "},
 		{"RETR f", "425 "}, {"STOR f", "425 "},
@@ -269,7 +286,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n SITE CHMOD\r\n" +
+	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n SITE CHMOD\r\n SITE COPY\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {

@@ -72,7 +72,7 @@ func (s *session) logout() {
 		}
 	}
 	s.user, s.root, s.userName, s.cwd = nil, nil, "", "/"
-	s.restart = 0
+	s.restart, s.copyFrom = 0, ""
 }
 
 // reinVerb performs REIN: as if the control connection had just been opened.

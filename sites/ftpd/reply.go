@@ -26,6 +26,7 @@ const (
 	fileActionDone
 	renameStarted
 	renamed
+	copyStarted
 	deleted
 	directoryCreated
 	workingDirectory
@@ -102,6 +103,7 @@ var replies = [...]phrase{
 	superfluous:      {[2]int{202, 200}, "%s is not needed here"},
 	fileActionDone:   {[2]int{250, 200}, "%s"},
 	renameStarted:    {[2]int{350, 200}, "%s exists; RNTO gives its new name"},
+	copyStarted:      {[2]int{350, 0}, "%s exists; SITE CPTO says where its copy goes"},
 	renamed:          {[2]int{250, 253}, "Renamed to %s"},
 	deleted:          {[2]int{250, 254}, "Deleted %s"},
 	directoryCreated: {[2]int{257, 0}, "%s created"},

@@ -14,6 +14,8 @@
 //     while sending is reset, so the receiver cannot take it for the end of file.
 //   - A digest is of the bytes that RETR in TYPE I would have sent, and ends with its
 //     session.
+//   - A copy within the site has its name only when it is whole, and ends with its
+//     session.
 //   - A data connection is made only with the user's own host or a host in
 //     Server.AllowPeers (RFC 2577 section 3).
 //   - Serve returns only when every goroutine it started has ended.
@@ -50,9 +52,9 @@ type Server struct {
 	AllowPeers []netip.Prefix
 
 	// Logger gets one record "command" for each command, one "reply" for each
-	// reply, one "transfer" for each transfer and one "digest" for each digest
-	// that was begun, all at Info and with the attributes session and remote.
-	// Passwords are masked. nil discards.
+	// reply, one "transfer" for each transfer, one "digest" for each digest and one
+	// "copy" for each copy that was begun, all at Info and with the attributes
+	// session and remote. Passwords are masked. nil discards.
 	Logger *slog.Logger
 
 	// IdleTimeout ends a session that gives no command for so long; a running

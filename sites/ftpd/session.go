@@ -66,6 +66,7 @@ type session struct {
 	image      bool // TYPE I or L 8; else TYPE A
 	restart    int64
 	renameFrom string
+	copyFrom   string // from SITE CPFR, until SITE CPTO; "" is none
 	facts      factSet
 	hash       algorithm // of HASH
 	epsvAll    bool

@@ -7,15 +7,20 @@ import (
 	"strings"
 )
 
-const siteHelp = "SITE CHMOD <mode> <path>: set the permissions of a file, in octal | SITE HELP: this text"
+const siteHelp = "SITE CHMOD <mode> <path>: set the permissions of a file, in octal | " +
+	"SITE CPFR <path>: the file to copy | SITE CPTO <path>: where its copy goes | SITE HELP: this text"
 
 // siteVerb performs SITE (RFC 959 section 4.1.3): services that are this server's
 // own.
-func (s *session) siteVerb(_ context.Context, arg string) {
+func (s *session) siteVerb(ctx context.Context, arg string) {
 	service, arg, _ := strings.Cut(arg, " ")
 	switch strings.ToUpper(service) {
 	case "CHMOD":
 		s.siteCHMOD(arg)
+	case "CPFR":
+		s.siteCPFR(arg)
+	case "CPTO":
+		s.siteCPTO(ctx, arg)
 	case "HELP":
 		s.reply(helpText, siteHelp)
 	default:

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A site that is full: nothing half-written stays, and what was there before is
-// unharmed.
-func TestNoSpace(t *testing.T) {
+// smallDisk returns a folder that has room for one MiB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -24,6 +24,13 @@ func TestNoSpace(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// A site that is full: nothing half-written stays, and what was there before is
+// unharmed.
+func TestNoSpace(t *testing.T) {
+	dir := smallDisk(t)
 	for _, dialect := range []Dialect{Modern, RFC438} {
 		for _, kind := range []string{"I", "A"} {
 			t.Run(string(dialect)+" TYPE "+kind, func(t *testing.T) {
@@ -60,4 +67,20 @@ func TestNoSpace(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A copy for which there is no room leaves nothing, and what was there as it was.
+func TestNoSpaceForACopy(t *testing.T) {
+	dir := smallDisk(t)
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{"u", "p", dir}}})
+	s.write("big", strings.Repeat("x", 700<<10))
+	s.write("old", "old")
+	c := s.login()
+	c.do("SITE CPFR big", "350 ")
+	c.do("SITE CPTO old", "452 /old: no space left")
+	if got := s.names(); got != "big old" || s.read("old") != "old" {
+		t.Errorf("the files are %s", got)
+	}
+	c.do("SITE CPFR old", "350 ")
+	c.do("SITE CPTO new", "250 ")
 }

@@ -14,7 +14,9 @@ func (s *session) featVerb(context.Context, string) {
 	lines := []string{"Features:"}
 	for _, name := range s.svc.order {
 		if f := s.svc.verbs[name].feature; f != "" {
-			lines = append(lines, " "+f)
+			for line := range strings.SplitSeq(f, " | ") {
+				lines = append(lines, " "+line)
+			}
 		}
 	}
 	lines = append(lines, " HASH "+s.hash.feature(), " MLST "+s.facts.feature(), " TVFS", " UTF8", "End")

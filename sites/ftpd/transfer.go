@@ -26,8 +26,8 @@ type payload interface {
 	settle(err error) error
 }
 
-// transfer is one transfer command, or the computing of a digest, under way. Its
-// goroutine ends with its last event.
+// transfer is one transfer command, or the computing of a digest or the copying of
+// a file, under way. Its goroutine ends with its last event.
 type transfer struct {
 	record  string // the message of its record in the log
 	verb    string
@@ -38,7 +38,7 @@ type transfer struct {
 	setup   dataSetup
 	timeout time.Duration // to connect, and without progress
 	begun   bool          // a preliminary reply was given: others may come before its end
-	bytes   atomic.Int64  // over the data connection; of a digest, from the file
+	bytes   atomic.Int64  // over the data connection; else from the file
 	cancel  context.CancelFunc
 	events  chan event
 }

@@ -19,7 +19,7 @@ type verb struct {
 	dialects dialectSet
 	gate     gate
 	perform  func(s *session, ctx context.Context, arg string) // nil: known, not implemented
-	feature  string                                            // its line in the reply to FEAT, if any
+	feature  string                                            // its lines in the reply to FEAT, with " | " between them; "" is none
 	help     string
 }
 
@@ -81,7 +81,7 @@ func verbTable() []verb {
 		{"SIZE", inModern, needsLogin | needsArg, (*session).sizeVerb, "SIZE", "SIZE <path>: the bytes a RETR would send"},
 		{"MDTM", inModern, needsLogin | needsArg, (*session).mdtmVerb, "MDTM", "MDTM <path>: when it was modified"},
 		{"MFMT", inModern, needsLogin | needsArg, (*session).mfmtVerb, "MFMT", "MFMT <YYYYMMDDHHMMSS> <path>: set when it was modified"},
-		{"SITE", inModern, needsLogin | needsArg, (*session).siteVerb, "SITE CHMOD", siteHelp},
+		{"SITE", inModern, needsLogin | needsArg, (*session).siteVerb, "SITE CHMOD | SITE COPY", siteHelp},
 
 		{"HASH", inModern, needsLogin | needsArg, (*session).hashVerb, "", "HASH <path>: the digest of a file, by the algorithm of OPTS HASH"},
 		{"XSHA256", inModern, needsLogin | needsArg, digestVerb("XSHA256", "SHA-256"), "XSHA256", "XSHA256 <path>: the SHA-256 of a file"},
