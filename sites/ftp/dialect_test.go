@@ -83,6 +83,12 @@ func TestKindOfRefusal(t *testing.T) {
 		{Modern, "STOR /d/a", 553, "Could not create file.", sites.Permission},
 		{Modern, "STOR /d/a", 550, "/d/a: No such file or directory", sites.NotFound},
 		{Modern, "STOR /a", 550, "Disk full", sites.NoSpace},
+		{Modern, "SITE CPFR /a", 550, "/a: No such file or directory", sites.NotFound}, // ProFTPD
+		{Modern, "SITE CPFR /a", 550, "/a: Operation not permitted", sites.Permission}, // and where mod_copy is limited
+		{Modern, "SITE CPFR /a", 550, "failed", sites.NotFound},
+		{Modern, "SITE CPTO /a", 550, "CPTO: Permission denied", sites.Permission},
+		{Modern, "SITE CPTO /a", 550, "CPTO: No such file or directory", sites.NotFound},
+		{Modern, "SITE CPTO /a", 550, "failed", sites.Permission},
 
 		{Modern, "PORT 1,2,3,4,5,6", 500, "Illegal PORT command.", sites.Refused},
 		{Modern, "PORT 1,2,3,4,5,6", 500, "I won't open a connection to 1.2.3.4 (only to 5.6.7.8)", sites.Refused},

@@ -70,6 +70,10 @@ func (d *Dialect) kindOf(line string, r Reply) sites.Kind {
 		switch verb {
 		case "stor", "appe", "stou", "mkd", "rmd", "rnto":
 			kind = sites.Permission
+		case "site":
+			if strings.HasPrefix(arg, "cpto ") {
+				kind = sites.Permission
+			}
 		}
 		return find(fileSigns, text, arg, kind)
 	case sites.Login:

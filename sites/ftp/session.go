@@ -152,7 +152,8 @@ func (s *Session) all(ctx context.Context, lines ...string) ([]*Exchange, error)
 
 // parseFeatures reads the reply to FEAT (RFC 2389 section 3.2): a feature a
 // line, each behind a blank. The result maps the feature's name to its
-// arguments.
+// arguments. The name of a service of SITE, of which there may be several, has two
+// words.
 func parseFeatures(r Reply) map[string]string {
 	features := make(map[string]string)
 	for i, line := range r.Lines {
@@ -160,8 +161,12 @@ func parseFeatures(r Reply) map[string]string {
 			continue
 		}
 		name, args, _ := strings.Cut(strings.TrimSpace(line), " ")
+		name = strings.ToUpper(name)
+		if service, rest, _ := strings.Cut(args, " "); name == "SITE" && service != "" {
+			name, args = name+" "+strings.ToUpper(service), rest
+		}
 		if name != "" {
-			features[strings.ToUpper(name)] = args
+			features[name] = args
 		}
 	}
 	return features
@@ -291,19 +296,33 @@ func (s *Session) try(ctx context.Context, line string) (Reply, error) {
 }
 
 // trySITE does the same for a service of SITE, such as CHMOD: each may be known
-// or not. Besides 500 and 502, servers refuse one that they do not know with 504,
-// and RFC 959 section 4.2 lets them say 202: not implemented, superfluous.
+// or not.
 func (s *Session) trySITE(ctx context.Context, service, args string) error {
 	verb := "SITE " + service
 	if s.site.Knows(verb) == No {
 		return s.unknown(verb)
 	}
-	reply, err := s.Must(ctx, verb+" "+args)
-	if err == nil && reply.Code == 202 {
-		err = &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Code: reply.Code, Text: reply.Text()}
+	x, err := s.Do(ctx, verb+" "+args)
+	if err != nil {
+		return err
 	}
-	if e, ok := err.(*sites.Error); ok && e.Code == 504 {
+	return s.Judge(verb, x)
+}
+
+// Judge returns the error that the final reply to a command is; nil if it accepts.
+// What it says of the server's abilities is remembered. The verb of a service of
+// SITE has two words. Besides 500 and 502, servers refuse a service that they do not
+// know with 504, and RFC 959 section 4.2 lets them say 202: not implemented,
+// superfluous. Some take all that SITE is told; so CPFR counts as accepted only if
+// they ask for what follows it.
+func (s *Session) Judge(verb string, x *Exchange) error {
+	err := x.Refusal()
+	service, isSITE := strings.CutPrefix(verb, "SITE ")
+	if e, ok := err.(*sites.Error); ok && isSITE && e.Code == 504 {
 		e.Kind = sites.Unsupported
+	}
+	if reply, outcome, lost := x.Outcome(); lost == nil && err == nil && isSITE && (reply.Code == 202 || service == "CPFR" && outcome != More) {
+		err = &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Code: reply.Code, Text: reply.Text()}
 	}
 	s.Heard(verb, err)
 	return err

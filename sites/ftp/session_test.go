@@ -220,6 +220,8 @@ func TestParseFeatures(t *testing.T) {
 		{[]string{"Features", "End"}, map[string]string{}},
 		{[]string{"Features", " size", " MLST type*;size*;", "MDTM", "", " REST STREAM ", "End"},
 			map[string]string{"SIZE": "", "MLST": "type*;size*;", "MDTM": "", "REST": "STREAM"}},
+		{[]string{"Features", " SITE COPY", " site chmod a b", " SITE", "End"},
+			map[string]string{"SITE COPY": "", "SITE CHMOD": "a b", "SITE": ""}},
 	} {
 		if d := cmp.Diff(test.want, parseFeatures(Reply{211, test.lines})); d != "" {
 			t.Errorf("%q: %s", test.lines, d)
@@ -245,9 +247,11 @@ func TestKnows(t *testing.T) {
 		features map[string]string
 		want     map[string]Knowledge
 	}{
-		{"no FEAT", nil, map[string]Knowledge{"MLST": Maybe, "LSTN": Maybe, "PASV": Maybe, "SIZE": Maybe}},
+		{"no FEAT", nil, map[string]Knowledge{"MLST": Maybe, "LSTN": Maybe, "PASV": Maybe, "SIZE": Maybe, "SITE CPFR": Maybe}},
 		{"FEAT", map[string]string{"MLST": "", "SIZE": ""},
-			map[string]Knowledge{"MLST": Yes, "MLSD": Yes, "SIZE": Yes, "MDTM": Maybe, "EPSV": Maybe, "PASV": Maybe, "LSTN": No, "SOCK": No, "HASH": No}},
+			map[string]Knowledge{"MLST": Yes, "MLSD": Yes, "SIZE": Yes, "MDTM": Maybe, "EPSV": Maybe, "PASV": Maybe, "LSTN": No, "SOCK": No, "HASH": No, "SITE CPFR": No, "SITE CPTO": No, "SITE CHMOD": Maybe}},
+		{"FEAT with services", map[string]string{"SITE COPY": "", "SITE UTIME": ""},
+			map[string]Knowledge{"SITE CPFR": Yes, "SITE CPTO": Yes, "SITE UTIME": Yes, "SITE CHMOD": Maybe}},
 		{"empty FEAT", map[string]string{}, map[string]Knowledge{"MLST": No, "MLSD": No, "EPSV": Maybe, "REST": Maybe, "LSTN": No}},
 	} {
 		f := New(sites.Config{MaxSessions: 1}, nil)
@@ -267,6 +271,45 @@ func TestKnows(t *testing.T) {
 				t.Errorf("%s: by experience %s is known %d, want %d", test.name, verb, got, want)
 			}
 		}
+	}
+}
+
+// TestJudge has servers answer services of SITE in their ways.
+func TestJudge(t *testing.T) {
+	for _, test := range []struct {
+		verb, reply string
+		want        sites.Kind // Other is accepted
+		knows       Knowledge
+	}{
+		{"SITE CPFR", "350 exists", sites.Other, Yes},
+		{"SITE CPFR", "200 all that SITE is told is fine", sites.Unsupported, No},
+		{"SITE CPFR", "202 superfluous", sites.Unsupported, No},
+		{"SITE CPFR", "500 what", sites.Unsupported, No},
+		{"SITE CPFR", "504 what", sites.Unsupported, No},
+		{"SITE CPFR", "550 no such file", sites.NotFound, Maybe},
+		{"SITE CPTO", "250 copied", sites.Other, Yes},
+		{"SITE CPTO", "202 superfluous", sites.Unsupported, No},
+		{"SITE CPTO", "503 CPFR first", sites.Refused, Maybe},
+	} {
+		t.Run(test.verb+" "+test.reply, func(t *testing.T) {
+			t.Parallel()
+			f := site(t, ftptest.Play(t, noFEAT+"C: "+test.verb+" /a\nS: "+test.reply+"\nC: QUIT"), "")
+			ctx := within(t, patience)
+			err := f.with(ctx, func(s *Session) error {
+				x, err := s.Do(ctx, test.verb+" /a")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s.Judge(test.verb, x)
+			})
+			var e *sites.Error
+			if accepted := test.want == sites.Other; accepted != (err == nil) || !accepted && (!errors.As(err, &e) || e.Kind != test.want) {
+				t.Errorf("the error is %v", err)
+			}
+			if got := f.Knows(test.verb); got != test.knows {
+				t.Errorf("it is known %d, want %d", got, test.knows)
+			}
+		})
 	}
 }
 

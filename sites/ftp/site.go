@@ -109,10 +109,11 @@ func (f *Site) setKnown(verb string, k Knowledge) {
 }
 
 // listedByFEAT holds the commands that a server with FEAT lists if it has
-// them, and the name that they have there (RFC 2389 and RFC 3659 ask for it).
+// them, and the name that they have there: RFC 2389 and RFC 3659 ask for it, and
+// the servers that copy files say so.
 var listedByFEAT = map[string]string{
 	"MLST": "MLST", "MLSD": "MLST", "LSTN": "LSTN", "SOCK": "SOCK", "MFMT": "MFMT", "HASH": "HASH",
-	"SSCN": "SSCN", "CPSV": "CPSV",
+	"SSCN": "SSCN", "CPSV": "CPSV", "SITE CPFR": "SITE COPY", "SITE CPTO": "SITE COPY",
 }
 
 // Knows reports whether the server knows the command with this verb, as far as
@@ -209,18 +210,14 @@ func (f *Site) Stat(ctx context.Context, path string) (sites.Entry, error) {
 }
 
 func (s *Session) statMLST(ctx context.Context, path string) (sites.Entry, error) {
-	reply, err := s.try(ctx, "MLST "+path)
+	line, err := s.facts(ctx, path)
 	if err != nil {
 		return sites.Entry{}, err
 	}
-	for _, line := range reply.Lines[1:] {
-		if e, ok := listing.Facts(strings.TrimPrefix(line, " ")); ok {
-			// Servers write the whole path here; the caller asked for this one.
-			e.Name = sites.Pathname{Path: strings.TrimRight(path, "/")}.Base()
-			return e, nil
-		}
-	}
-	return sites.Entry{}, protocolError("the reply to MLST has no facts: %s", clip(reply.Text()))
+	e, _ := listing.Facts(line) // facts found that it can be read
+	// Servers write the whole path here; the caller asked for this one.
+	e.Name = sites.Pathname{Path: strings.TrimRight(path, "/")}.Base()
+	return e, nil
 }
 
 func (s *Session) statSIZE(ctx context.Context, path string) (sites.Entry, error) {

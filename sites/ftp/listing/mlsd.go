@@ -58,6 +58,18 @@ func readFacts(line string) (e sites.Entry, kind string, ok bool) {
 	return e, kind, true
 }
 
+// Unique returns the unique fact in a line of MLST (RFC 3659 section 7.5.2):
+// pathnames with the same one lead to the same file. It is "" if there is none.
+func Unique(line string) string {
+	facts, _, _ := strings.Cut(line, " ")
+	for fact := range strings.SplitSeq(facts, ";") {
+		if key, value, _ := strings.Cut(fact, "="); strings.EqualFold(key, "unique") {
+			return value
+		}
+	}
+	return ""
+}
+
 func typeFact(value string) (t sites.EntryType, target string) {
 	kind, rest, _ := strings.Cut(value, ":")
 	switch {
