@@ -15,7 +15,7 @@ type Cell []string
 // Columns is the two-column layout of RFC 438: what goes to one site on the
 // left, what goes to the other on the right.
 type Columns struct {
-	Left, Right string // the sites' names
+	Left, Right string // the sites' names; without a name on the right there is one column
 	Rows        []ColumnRow
 }
 
@@ -46,7 +46,11 @@ func (c Columns) String() string {
 		}
 		b.WriteString(strings.TrimRight(text+z, " ") + "\n")
 	}
-	line("", "to "+c.Left+":", "to "+c.Right+":")
+	heading := ""
+	if c.Right != "" {
+		heading = "to " + c.Right + ":"
+	}
+	line("", "to "+c.Left+":", heading)
 	b.WriteByte('\n')
 	for _, r := range c.Rows {
 		if r.Across != "" {
@@ -99,6 +103,9 @@ func (p Plan) Layout(f Figure) Columns {
 		}
 	}
 	c := Columns{Left: p.Source.Site.Name, Right: p.Dest.Site.Name}
+	if f.OneSite {
+		c = Columns{Left: p.Dest.Site.Name}
+	}
 	rows := f.Rows
 	if p.Final != "" && !p.Dest.Site.Local {
 		rows = slices.Concat(rows, renaming)
@@ -108,6 +115,9 @@ func (p Plan) Layout(f Figure) Columns {
 		if row.User != "" {
 			text, _ := names.Expand(row.User) // Check holds that every variable is bound
 			r.Across = "this host " + sites.Printable(text)
+		}
+		if f.OneSite {
+			r.Left, r.Right = r.Right, nil
 		}
 		c.Rows = append(c.Rows, r)
 	}

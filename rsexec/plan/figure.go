@@ -26,10 +26,31 @@ type Step struct {
 	Binds   string // the variable that is bound to the address in the reply; "" is none
 }
 
-// Verb returns the first word of the command.
+// Verb returns the first word of the command, and of SITE the second as well:
+// each of its services is a command of its own.
 func (s Step) Verb() string {
-	verb, _, _ := strings.Cut(s.Command, " ")
+	verb, rest, _ := strings.Cut(s.Command, " ")
+	if verb == "SITE" {
+		service, _, _ := strings.Cut(rest, " ")
+		verb += " " + service
+	}
 	return verb
+}
+
+// Moves reports whether it is in this step that the file gets from one pathname to
+// the other: a transfer command, or the one by which a site copies.
+func (s Step) Moves() bool { return s.IsTransfer() || s.Verb() == "SITE CPTO" }
+
+// Of returns the end that a step in the column given is about: that whose pathname
+// it names.
+func (s Step) Of(column Role) Role {
+	switch {
+	case strings.Contains(s.Command, "{from}"):
+		return Source
+	case strings.Contains(s.Command, "{to}"):
+		return Dest
+	}
+	return column
 }
 
 // IsTransfer reports whether the step is a transfer command, which a data
@@ -71,6 +92,7 @@ type Figure struct {
 	Old     bool   // of 1973: used where a site is of that time, or when asked for by name
 	IPv4    bool   // its commands have room for IPv4 addresses only
 	IPv6    bool   // it is meant for IPv6
+	OneSite bool   // both files are at one site; its one session stands in the column of the destination
 	Rows    []Row
 }
 
@@ -120,7 +142,7 @@ func (v Vars) Expand(command string) (text string, ok bool) {
 }
 
 // The table of choreographies is the set of figures in this package: rfc438.go,
-// rfc478.go, rfc959.go, rfc2428.go, relay.go.
+// rfc478.go, rfc959.go, rfc2428.go, samesite.go, relay.go.
 
 // ServerToServer returns the figures in which the data goes straight from
 // server to server, in the order in which they are tried.
@@ -132,7 +154,7 @@ func ServerToServer() []Figure {
 func Names() []string {
 	var names []string
 	seen := make(map[string]bool)
-	for _, f := range append(ServerToServer(), Relay, LocalGet) {
+	for _, f := range append(ServerToServer(), SameSite, Relay, LocalGet) {
 		if !seen[f.Name] {
 			names = append(names, f.Name)
 			seen[f.Name] = true

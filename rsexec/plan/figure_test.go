@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"flag"
 	"net/netip"
 	"os"
@@ -115,7 +116,7 @@ func TestFiguresOfTheRFCs(t *testing.T) {
 }
 
 func TestFigureCheck(t *testing.T) {
-	for _, f := range append(ServerToServer(), Relay, LocalGet, LocalPut, LocalCopy) {
+	for _, f := range append(ServerToServer(), SameSite, Relay, LocalGet, LocalPut, LocalCopy) {
 		if err := f.Check(); err != nil {
 			t.Error(err)
 		}
@@ -162,13 +163,18 @@ func TestExplain(t *testing.T) {
 		"copy-long-name":   request("STOR"),
 		"append-no-direct": request("APPE"),
 		"relay-1973":       old(request("APPE")),
+		"copy-one-site":    request("STOR"),
+		"append-one-site":  request("APPE"),
+		"copy-no-cpfr":     request("STOR"),
+		"copy-one-session": request("STOR"),
+		"copy-odd-name":    request("STOR"),
 	}
 	edit := func(name string, change func(*Request)) {
 		r := requests[name]
 		change(&r)
 		requests[name] = r
 	}
-	for _, name := range []string{"copy", "copy-ipv6", "copy-from-local", "copy-long-name"} {
+	for _, name := range []string{"copy", "copy-ipv6", "copy-from-local", "copy-long-name", "copy-one-site", "copy-no-cpfr", "copy-one-session", "copy-odd-name"} {
 		edit(name, func(r *Request) { r.Final, r.Dest.Path = r.Dest.Path, ".rsexec."+r.Dest.Path+".abcdefgh" })
 	}
 	edit("append-rfc478", func(r *Request) { r.Choreography = "rfc478" })
@@ -190,6 +196,15 @@ func TestExplain(t *testing.T) {
 	edit("append-no-direct", func(r *Request) {
 		r.Source.Site.Lacks = func(verb string) bool { return verb == "PORT" || verb == "PASV" }
 	})
+
+	for _, name := range []string{"copy-one-site", "append-one-site", "copy-no-cpfr", "copy-one-session", "copy-odd-name"} {
+		edit(name, func(r *Request) { r.OneSite, r.Dest.Site = true, r.Source.Site })
+	}
+	edit("copy-no-cpfr", func(r *Request) {
+		r.Dest.Site.Lacks = func(verb string) bool { return strings.HasPrefix(verb, "SITE ") }
+	})
+	edit("copy-one-session", func(r *Request) { r.Source.Site.Sessions, r.Dest.Site.Sessions = 1, 1 })
+	edit("copy-odd-name", func(r *Request) { r.Source.Path = "two  blanks" })
 
 	for name, r := range requests {
 		t.Run(name, func(t *testing.T) {
@@ -227,5 +242,86 @@ func TestNothingLeft(t *testing.T) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}
+	}
+}
+
+// TestOneSession says what is needed where a site that does not copy files itself
+// allows one session.
+func TestOneSession(t *testing.T) {
+	for _, test := range []struct {
+		put, route, choreography string
+		lacks                    bool
+		want, hint               string
+	}{
+		{"STOR", "", "", true, "(same-site: SITE1 does not know SITE CPFR; rfc959, rfc2428, rfc438, rfc478, relay: it needs two sessions at one site and max-sessions is 1)", "set max-sessions=2"},
+		{"APPE", "", "", false, "same-site: SITE CPTO replaces a file and adds to none; rfc959,", "set max-sessions=2"},
+		{"STOR", Through, "", false, "(same-site, rfc959, rfc2428, rfc438, rfc478: the command asks for the relay; relay: it needs", "set max-sessions=2"},
+		{"STOR", "", "same-site", true, "(same-site: SITE1 does not know SITE CPFR; rfc959, rfc2428, rfc438, rfc478, relay: the command asks for same-site)", "--route"},
+		{"STOR", "", "", false, "", ""},
+		{"STOR", Direct, "", false, "", ""},
+		{"STOR", "", "same-site", false, "", ""},
+	} {
+		r := request(test.put)
+		r.Source.Site.Sessions = 1
+		r.Source.Site.Lacks = func(string) bool { return test.lacks }
+		r.OneSite, r.Dest.Site = true, r.Source.Site
+		r.Route, r.Choreography = test.route, test.choreography
+		p, err := Make(r)
+		if test.want == "" {
+			if err != nil || len(p.Ladder) != 1 || p.Ladder[0].Name != "same-site" {
+				t.Errorf("%+v: %v, %v", test, p.Ladder, err)
+			}
+			continue
+		}
+		var e *sites.Error
+		if !errors.As(err, &e) || e.Kind != sites.Unsupported || !strings.Contains(e.Msg, test.want) || !strings.HasPrefix(e.Hint, test.hint) {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+
+	// Two names of a site have sessions of their own.
+	r := request("STOR")
+	r.OneSite = true
+	r.Source.Site.Sessions, r.Dest.Site.Sessions = 1, 1
+	if p, err := Make(r); err != nil || p.Ladder[0].Name != "same-site" || p.Ladder[1].Name != "rfc959" {
+		t.Errorf("two names: %v, %v", p.Ladder, err)
+	}
+}
+
+// TestSameSiteByName is asked for where the files are at two sites.
+func TestSameSiteByName(t *testing.T) {
+	r := request("STOR")
+	r.Choreography = "same-site"
+	if _, err := Make(r); sites.KindOf(err) != sites.Unsupported || !strings.Contains(err.Error(), "same-site: the files are at two sites") {
+		t.Errorf("got %v", err)
+	}
+	r.Choreography = ""
+	p, err := Make(r)
+	if err != nil || p.Ladder[0].Name != "rfc959" {
+		t.Errorf("%v, %v", p.Ladder, err)
+	}
+}
+
+// TestSplits holds which pathnames a server that splits a line into words leaves
+// as they are.
+func TestSplits(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/a": false, "/two words": false, "/d e/f g h": false, "/-x": false, "/a'b": false, "/#a": false, "a/ b": false,
+		"/two  words": true, "/a ": true, " a": true, "/tab\there": true, "/a\vb": true, "/a\fb": true, `/a "b c" d`: true,
+	} {
+		if got := splits(path); got != want {
+			t.Errorf("%q: %v, want %v", path, got, want)
+		}
+	}
+}
+
+// TestSteps holds what a step of SITE is.
+func TestSteps(t *testing.T) {
+	from, to := SameSite.Rows[0].Dest, SameSite.Rows[1].Dest
+	if from.Verb() != "SITE CPFR" || to.Verb() != "SITE CPTO" || from.Moves() || !to.Moves() || to.IsTransfer() {
+		t.Errorf("%q and %q", from.Verb(), to.Verb())
+	}
+	if from.Of(Dest) != Source || to.Of(Dest) != Dest || RFC959.Rows[0].Dest.Of(Dest) != Dest {
+		t.Error("a step is about another end")
 	}
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,7 @@ type Site struct {
 	Old      bool                   // it speaks the dialect of 1973
 	Only     string                 // the one choreography that its profile allows; "" is any
 	Lacks    func(verb string) bool // whether it is known not to know a command; nil is no
+	Sessions int                    // how many there may be at once; 0 is any number
 }
 
 // End is one end of a transfer.
@@ -39,6 +41,7 @@ type Request struct {
 	Verb         string // of the statement, for the person
 	Put          string // the command at the destination: STOR or APPE
 	Source, Dest End
+	OneSite      bool   // both ends are at one site, whatever it is called: one address and one user
 	Route        string // Auto, Direct or Through; "" is Auto
 	Choreography string // only this one; "" is any
 	Limited      bool   // its rate is limited, which only the user's host can do
@@ -70,6 +73,10 @@ var renaming = []Row{
 	{Dest: Step{"RNTO {final}", ""}},
 }
 
+// oneSession is why a figure of two sessions is not used within a site that
+// allows one.
+const oneSession = "it needs two sessions at one site and max-sessions is 1"
+
 // Make chooses the ladder for a request (DESIGN section 4): what both sides
 // know, server to server first, relay last. An error of kind Unsupported says
 // that nothing is left.
@@ -85,13 +92,32 @@ func Make(r Request) (Plan, error) {
 	if len(p.Ladder) > 0 {
 		return p, nil
 	}
-	reasons := make([]string, 0, len(p.Passed))
-	for _, passed := range p.Passed {
-		reasons = append(reasons, fmt.Sprintf("%s: %s", passed.Figure.Name, passed.Why))
-	}
-	return p, &sites.Error{Op: r.Verb, Site: r.Source.Site.Name, Path: r.Source.Path, Kind: sites.Unsupported,
-		Msg:  fmt.Sprintf("no way to %s is left (%s)", sites.Pathname{Site: r.Dest.Site.Name, Path: r.Dest.Path}, strings.Join(reasons, "; ")),
+	e := &sites.Error{Op: r.Verb, Site: r.Source.Site.Name, Path: r.Source.Path, Kind: sites.Unsupported,
+		Msg:  fmt.Sprintf("no way to %s is left (%s)", sites.Pathname{Site: r.Dest.Site.Name, Path: r.Dest.Path}, p.reasons()),
 		Hint: "--route=auto allows the relay through this host, ROUTES --forget has what was refused tried again"}
+	if slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Why == oneSession }) {
+		e.Hint = "set max-sessions=2"
+	}
+	return p, e
+}
+
+// reasons tells why figures were passed over, each reason once, behind the names of
+// the figures.
+func (p Plan) reasons() string {
+	var reasons []string
+	names := make(map[string][]string)
+	for _, passed := range p.Passed {
+		if !slices.Contains(reasons, passed.Why) {
+			reasons = append(reasons, passed.Why)
+		}
+		if name := passed.Figure.Name; !slices.Contains(names[passed.Why], name) {
+			names[passed.Why] = append(names[passed.Why], name)
+		}
+	}
+	for i, why := range reasons {
+		reasons[i] = strings.Join(names[why], ", ") + ": " + why
+	}
+	return strings.Join(reasons, "; ")
 }
 
 // candidates returns the figures that fit the kinds of the two sites.
@@ -103,6 +129,8 @@ func candidates(r Request) []Figure {
 		return []Figure{LocalPut}
 	case d.Local:
 		return []Figure{LocalGet}
+	case s.Server && d.Server && (r.OneSite || slices.Contains([]string{r.Choreography, s.Only, d.Only}, SameSite.Name)):
+		return slices.Concat([]Figure{SameSite}, ServerToServer(), []Figure{Relay})
 	case s.Server && d.Server:
 		return append(ServerToServer(), Relay)
 	}
@@ -135,6 +163,16 @@ func (r Request) against(f Figure) (why string, asked bool) {
 		if !f.ThroughUser() {
 			return "the command asks for the relay", true
 		}
+	}
+	switch {
+	case f.OneSite && !r.OneSite:
+		return "the files are at two sites", false
+	case f.OneSite && r.Put != "STOR":
+		return "SITE CPTO replaces a file and adds to none", false
+	case f.OneSite && (splits(r.Source.Path) || splits(r.Dest.Path)):
+		return "SITE takes words, which could make another name of these", false
+	case !f.OneSite && s.Name == d.Name && s.Sessions == 1:
+		return oneSession, false
 	}
 	if f.ThroughUser() {
 		return "", false
