@@ -124,6 +124,8 @@ func way(choreography string) string {
 		return "by an earlier run"
 	case plan.Relay.Name:
 		return "through this host"
+	case plan.SameSite.Name:
+		return "by the site itself"
 	case plan.LocalCopy.Name:
 		return "with this host"
 	}

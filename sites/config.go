@@ -87,7 +87,7 @@ func Options() []Option {
 			func(c *Config) *string { return &c.PasswordEnv }),
 		text("password-command", "the command whose first line of output is the password",
 			func(c *Config) *string { return &c.PasswordCommand }),
-		text("choreography", "the only choreography that is used: rfc438, rfc478, rfc959, rfc2428 or relay",
+		text("choreography", "the only choreography that is used: rfc438, rfc478, rfc959, rfc2428, same-site or relay",
 			func(c *Config) *string { return &c.Choreography }),
 		{Name: "data-host", Help: "the address that other sites reach it at, if not the one in its 227 reply",
 			set: setDataHost, get: dataHost},

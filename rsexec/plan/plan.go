@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -57,6 +58,7 @@ type Plan struct {
 	Request
 	Ladder []Figure
 	Passed []Passed // figures that are not on the ladder
+	Hint   string   // what the person can do to have others on it; "" if nothing is known
 }
 
 // Passed is a figure that was passed over, and why.
@@ -89,16 +91,15 @@ func Make(r Request) (Plan, error) {
 			p.Ladder = append(p.Ladder, f)
 		}
 	}
+	if slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Why == oneSession }) {
+		p.Hint = "set max-sessions=2"
+	}
 	if len(p.Ladder) > 0 {
 		return p, nil
 	}
-	e := &sites.Error{Op: r.Verb, Site: r.Source.Site.Name, Path: r.Source.Path, Kind: sites.Unsupported,
+	return p, &sites.Error{Op: r.Verb, Site: r.Source.Site.Name, Path: r.Source.Path, Kind: sites.Unsupported,
 		Msg:  fmt.Sprintf("no way to %s is left (%s)", sites.Pathname{Site: r.Dest.Site.Name, Path: r.Dest.Path}, p.reasons()),
-		Hint: "--route=auto allows the relay through this host, ROUTES --forget has what was refused tried again"}
-	if slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Why == oneSession }) {
-		e.Hint = "set max-sessions=2"
-	}
-	return p, e
+		Hint: cmp.Or(p.Hint, "--route=auto allows the relay through this host, ROUTES --forget has what was refused tried again")}
 }
 
 // reasons tells why figures were passed over, each reason once, behind the names of

@@ -94,6 +94,10 @@ func (w *work) elsewhere(ctx context.Context) error {
 	switch err := w.discard(ctx); {
 	case err != nil && ctx.Err() != nil, sites.KindOf(err).Retryable():
 		return err
+	case err != nil && w.figure.OneSite: // it may be a link to the source
+		if w.Notice != nil {
+			w.Notice(fmt.Sprintf("%s %s: a part of it may be left as %s", w.ask.Verb, w.ask.Dest, sites.Pathname{Site: w.ask.Dest.Site, Path: w.row.Temporary}))
+		}
 	case err != nil: // then it is written over, once nothing more comes
 		_, err := w.stillSize(ctx, false)
 		return err
@@ -225,6 +229,12 @@ func (w *work) check(ctx context.Context, try int) (complete bool, err error) {
 		return true, nil
 	}
 	e := w.wrong(w.ask.Dest, sites.Conflict, fmt.Sprintf("both servers said that the transfer is complete, but %d of %d bytes are there", now-w.row.Before, w.row.Size))
+	if size := w.row.Size; now-w.row.Before > size {
+		// The source has grown, or its site does not tell its size rightly.
+		if err := w.lookAgain(ctx); err != nil || w.row.Size == size {
+			return false, e
+		}
+	}
 	if try == tries {
 		return false, e
 	}

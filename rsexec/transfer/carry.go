@@ -17,6 +17,9 @@ import (
 
 // carry runs one figure once, from the byte that is wanted next.
 func (w *work) carry(ctx context.Context, f plan.Figure) error {
+	if f.OneSite {
+		return w.watched(ctx, func(ctx context.Context) error { return w.within(ctx, f) })
+	}
 	ends, err := lease(ctx, w.ask.From, w.ask.To)
 	if err != nil {
 		return err

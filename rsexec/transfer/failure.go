@@ -44,6 +44,8 @@ func (f *failure) refusal() bool {
 	switch e.Kind {
 	case sites.Busy, sites.Unreachable, sites.Protocol, sites.Cancelled, sites.Usage, sites.Other:
 		return false
+	case sites.NotFound:
+		return f.verb != "SITE CPFR" // which names the file
 	}
 	return true
 }

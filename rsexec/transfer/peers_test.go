@@ -25,8 +25,9 @@ func peer(t *testing.T, p ftptest.Peer, o ftptest.Options, files map[string]stri
 	return h
 }
 
-// TestSameSiteAtPeers moves a file within one real server, direct where it
-// connects to itself.
+// TestSameSiteAtPeers moves a file within one real server: it copies it itself, or
+// connects to itself, or does neither. Nothing is tried in vain that the server says
+// beforehand.
 func TestSameSiteAtPeers(t *testing.T) {
 	t.Parallel()
 	for _, p := range ftptest.Peers() {
@@ -35,21 +36,46 @@ func TestSameSiteAtPeers(t *testing.T) {
 			h := peer(t, p, ftptest.Options{}, map[string]string{"a": "hello", "b": "old "})
 			f := siteAt(t, "SITE1", h.url, "")
 			m, told := newMover()
-			want, through := "rfc959", int64(0)
-			if p == ftptest.Inetutils {
-				want, through = "relay", 5
+			want, through := map[string]string{Append: "rfc959", Copy: "rfc959"}, int64(0)
+			switch p {
+			case ftptest.Inetutils:
+				want, through = map[string]string{Append: "relay", Copy: "relay"}, 5
+			case ftptest.ProFTPD:
+				want[Copy] = "same-site"
 			}
+			var count sent
 			for _, verb := range []string{Append, Copy} {
-				r, err := m.Do(within(t), job(verb, f, f, "/a", "/b"))
+				r, err := m.Do(count.under(within(t)), job(verb, f, f, "/a", "/b"))
+				lines := told.take()
 				verified := BySize
 				if verb == Copy && p == ftptest.ProFTPD {
 					verified = ByDigest
 				}
-				if err != nil || r.Choreography != want || r.BytesThroughUser != through || r.Verified != verified {
-					t.Errorf("%s: %+v, %v, told %q", verb, r, err, told.take())
+				if err != nil || r.Choreography != want[verb] || r.BytesThroughUser != through || r.Verified != verified {
+					t.Errorf("%s: %+v, %v, told %q", verb, r, err, lines)
+				}
+				if p != ftptest.Inetutils && len(lines) > 0 {
+					t.Errorf("%s: told %q", verb, lines)
 				}
 				h.check(t, "b", map[string]string{Append: "old hello", Copy: "hello"}[verb])
 			}
+			if n := count.count("SITE1 SITE CPFR"); (n == 1) != (p == ftptest.ProFTPD) {
+				t.Errorf("SITE CPFR was sent %d times", n)
+			}
+
+			// One session is enough where the server copies the file itself.
+			single := siteAt(t, "SITE1", h.url, "max-sessions=1")
+			r, err := m.Do(within(t), job(Copy, single, single, "/a", "/c"))
+			if p != ftptest.ProFTPD {
+				checkError(t, err, sites.Unsupported, "same-site: SITE1 does not know SITE CPFR")
+				checkError(t, err, sites.Unsupported, "it needs two sessions at one site and max-sessions is 1); set max-sessions=2")
+				return
+			}
+			if err != nil || r.Choreography != "same-site" {
+				t.Errorf("%+v, %v", r, err)
+			}
+			h.check(t, "c", "hello")
+			h.checkNames(t, "a", "b", "c")
 		})
 	}
 }

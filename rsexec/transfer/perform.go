@@ -15,12 +15,12 @@ import (
 // column is one side of a figure that is performed.
 type column struct {
 	role   plan.Role
-	s      *ftp.Session
+	s      *ftp.Session // nil if the side has no part in the figure
 	steps  []plan.Step
 	sent   []*ftp.Exchange // for each step, up to the next one to send; nil for an empty step
 	unsure int             // set-up commands that wait for their reply
-	moved  *ftp.Exchange   // the transfer command
-	done   bool            // which is completed
+	moved  *ftp.Exchange   // the command that moves the file
+	done   bool            // which is completed, or is none of this column's
 }
 
 // performance is one run of a figure over two control connections.
@@ -33,9 +33,9 @@ type performance struct {
 }
 
 // perform runs the rows over the two sessions. A step is sent as soon as its
-// variables are bound and its own column's earlier steps are accepted; the
-// transfer commands as soon as the set-up steps of both columns are. The error
-// is a *failure.
+// variables are bound and its own column's earlier steps are accepted; those that
+// move the file as soon as the set-up steps of both columns are. A figure within one
+// site has no source column, and no session for it. The error is a *failure.
 func perform(ctx context.Context, l limits, rows []plan.Row, vars plan.Vars, source, dest *ftp.Session) error {
 	p := &performance{limits: l, vars: vars, events: make(chan *ftp.Exchange, 4*len(rows)), over: make(map[*ftp.Exchange]bool)}
 	p.cols[plan.Source] = &column{role: plan.Source, s: source}
@@ -44,6 +44,7 @@ func perform(ctx context.Context, l limits, rows []plan.Row, vars plan.Vars, sou
 		for _, row := range rows {
 			c.steps = append(c.steps, row.At(c.role))
 		}
+		c.done = !slices.ContainsFunc(c.steps, plan.Step.Moves)
 	}
 	f := p.run(ctx)
 	if f == nil {
@@ -91,6 +92,8 @@ func (p *performance) patience() (time.Duration, *failure) {
 	}
 	limit, kind, msg := p.limits.start, sites.Refused, "no answer in %v"
 	switch {
+	case c.moved != nil && other.s == nil:
+		return 0, nil // a site that copies a file itself says nothing before it is done
 	case c.moved == nil || other.moved == nil:
 		limit = c.s.Site().Config().Timeout
 	case other.done && begun(c.moved):
@@ -148,15 +151,15 @@ func (p *performance) sendReady(ctx context.Context) *failure {
 				continue
 			}
 			line, bound := p.vars.Expand(step.Command)
-			if !bound || step.IsTransfer() && !p.setUp() {
+			if !bound || step.Moves() && !p.setUp() {
 				break
 			}
 			xs, err := c.s.Send(ctx, p.events, line)
 			if err != nil {
-				return &failure{role: role, verb: step.Verb(), setUp: !step.IsTransfer(), err: err}
+				return &failure{role: role, verb: step.Verb(), setUp: !step.Moves(), err: err}
 			}
 			c.sent = append(c.sent, xs[0])
-			if step.IsTransfer() {
+			if step.Moves() {
 				c.moved = xs[0]
 			} else {
 				c.unsure++
@@ -173,7 +176,7 @@ func (p *performance) setUp() bool {
 			return false
 		}
 		for _, step := range c.steps[len(c.sent):] {
-			if step.Command != "" && !step.IsTransfer() {
+			if step.Command != "" && !step.Moves() {
 				return false
 			}
 		}
@@ -193,17 +196,22 @@ func (p *performance) heard(x *ftp.Exchange) *failure {
 		c = p.cols[plan.Dest]
 		row = slices.Index(c.sent, x)
 	}
-	if x == c.moved {
+	step := c.steps[row]
+	if step.IsTransfer() {
 		if err := x.Refusal(); err != nil {
 			return &failure{role: c.role, verb: x.Verb, err: err}
 		}
 		c.done = true
 		return nil
 	}
+	err := c.s.Judge(step.Verb(), x)
+	if x == c.moved {
+		if c.done = err == nil; !c.done {
+			return &failure{role: step.Of(c.role), verb: step.Verb(), err: err}
+		}
+		return nil
+	}
 	c.unsure--
-	step := c.steps[row]
-	err := x.Refusal()
-	c.s.Heard(step.Verb(), err)
 	e, refused := err.(*sites.Error)
 	switch {
 	case err == nil && step.Binds != "":
@@ -212,7 +220,7 @@ func (p *performance) heard(x *ftp.Exchange) *failure {
 		err = &sites.Error{Site: e.Site, Kind: sites.Unsupported, Code: e.Code, Text: e.Text, Msg: "it cannot go on from where the file broke off"}
 	}
 	if err != nil {
-		return &failure{role: c.role, verb: x.Verb, setUp: true, err: err}
+		return &failure{role: step.Of(c.role), verb: step.Verb(), setUp: true, err: err}
 	}
 	return nil
 }
@@ -266,6 +274,9 @@ func (p *performance) verdict(ctx context.Context, first *failure) *failure {
 func (p *performance) giveUp(f *failure) {
 	var wait sync.WaitGroup
 	for _, c := range p.cols {
+		if c.s == nil {
+			continue
+		}
 		wait.Go(func() {
 			limit := p.limits.settle
 			switch {

@@ -368,20 +368,8 @@ func (w *work) startAnew(ctx context.Context) error {
 }
 
 // sameFile reports whether a request's source is its destination: a COPY would do
-// nothing, and an APPEND would read for ever what it writes itself. Two names of
-// one site are seen through where they lead to the same address and user.
-func sameFile(r Request) bool {
-	if r.Source.Path != r.Dest.Path {
-		return false
-	}
-	from, both := r.From.(*ftp.Site)
-	to, ok := r.To.(*ftp.Site)
-	if !both || !ok {
-		return r.Source.Site == r.Dest.Site
-	}
-	a, b := from.Config(), to.Config()
-	return a.Address() == b.Address() && a.User == b.User
-}
+// nothing, and an APPEND would read for ever what it writes itself.
+func sameFile(r Request) bool { return r.Source.Path == r.Dest.Path && oneSite(r) }
 
 // choose makes the plan.
 func (w *work) choose() (err error) {
@@ -389,7 +377,7 @@ func (w *work) choose() (err error) {
 	p := plan.Request{Verb: r.Verb, Put: "APPE", Route: r.Route, Choreography: r.Choreography,
 		Source:  plan.End{Site: planSite(r.From), Path: r.Source.Path},
 		Dest:    plan.End{Site: planSite(r.To), Path: r.Dest.Path},
-		Refused: w.refused, Limited: r.Limit > 0,
+		OneSite: oneSite(r), Refused: w.refused, Limited: r.Limit > 0,
 	}
 	if !r.appends() {
 		p.Put, p.Final = "STOR", r.Dest.Path
@@ -417,7 +405,7 @@ func planSite(s sites.Site) plan.Site {
 	}
 	c := f.Config()
 	return plan.Site{Name: s.Name(), Server: true, Addr: f.DataAddr(), DataPort: c.DefaultDataPort(),
-		Old: f.Old(), Only: c.Choreography, Lacks: func(verb string) bool { return f.Knows(verb) == ftp.No }}
+		Old: f.Old(), Only: c.Choreography, Sessions: c.MaxSessions, Lacks: func(verb string) bool { return f.Knows(verb) == ftp.No }}
 }
 
 // temporary returns a name beside p that nobody else uses, for a file that is
@@ -519,6 +507,7 @@ func (w *work) carryAll(ctx context.Context) error {
 			return err
 		}
 		w.note(err, ladder[0])
+		w.plan.Ladder = ladder
 	}
 }
 

@@ -400,7 +400,8 @@ func TestSameFile(t *testing.T) {
 	h.checkNames(t, "a")
 }
 
-// TestSameSite moves a file within one site: the server to itself.
+// TestSameSite moves a file within one site: the server to itself for what is
+// appended, by its own copy for what is not.
 func TestSameSite(t *testing.T) {
 	t.Parallel()
 	h := serve(t, nil)
@@ -412,8 +413,8 @@ func TestSameSite(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	h.check(t, "b", "old hello")
-	if _, err := m.Do(within(t), job(Copy, f, f, "/a", "/b")); err != nil {
-		t.Error(err)
+	if r, err := m.Do(within(t), job(Copy, f, f, "/a", "/b")); err != nil || r.Choreography != "same-site" || r.BytesThroughUser != 0 {
+		t.Errorf("%+v, %v", r, err)
 	}
 	h.check(t, "b", "hello")
 	h.checkNames(t, "a", "b")
@@ -422,6 +423,11 @@ func TestSameSite(t *testing.T) {
 	_, err := m.Do(within(t), job(Append, single, single, "/a", "/b"))
 	checkError(t, err, sites.Unsupported, "set max-sessions=2")
 	h.check(t, "b", "hello")
+	h.write(t, "a", "again")
+	if r, err := m.Do(within(t), job(Copy, single, single, "/a", "/b")); err != nil || r.Choreography != "same-site" || r.Verified != ByDigest {
+		t.Errorf("%+v, %v", r, err)
+	}
+	h.check(t, "b", "again")
 }
 
 // TestLocal has the user's own host at one end, or at both.

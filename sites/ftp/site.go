@@ -201,6 +201,14 @@ func (f *Site) Stat(ctx context.Context, path string) (sites.Entry, error) {
 		for _, way := range []func(context.Context, string) (sites.Entry, error){s.statMLST, s.statSIZE, s.statNLST} {
 			entry, err = way(ctx, path)
 			if sites.KindOf(err) != sites.Unsupported {
+				break
+			}
+		}
+		if err == nil && entry.Type == sites.Link {
+			// ProFTPD tells the facts of the link itself; SIZE is about what it leads to.
+			if e, err := s.statSIZE(ctx, path); err == nil {
+				entry = e
+			} else if s.Err() != nil || ctx.Err() != nil {
 				return err
 			}
 		}
