@@ -7,10 +7,10 @@ import (
 	"runtime"
 )
 
-// freshHost returns a loopback address that hardly anybody else uses: Linux answers on
+// FreshHost returns a loopback address that hardly anybody else uses: Linux answers on
 // all of 127.0.0.0/8. It is drawn by lot, as test binaries run beside each other and
 // share no memory. Elsewhere only 127.0.0.1 answers.
-func freshHost() string {
+func FreshHost() string {
 	if runtime.GOOS != "linux" {
 		return "127.0.0.1"
 	}

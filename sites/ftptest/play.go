@@ -63,7 +63,7 @@ const (
 // DX and DR without one close the listener. The end of a script closes all.
 func Play(t testing.TB, scripts ...string) *Server {
 	t.Helper()
-	p := &player{t: t, host: freshHost(), unplayed: len(scripts), done: make(chan struct{}), ended: make(chan struct{})}
+	p := &player{t: t, host: FreshHost(), unplayed: len(scripts), done: make(chan struct{}), ended: make(chan struct{})}
 	for i, script := range scripts {
 		steps, err := parseScript(script)
 		if err != nil {

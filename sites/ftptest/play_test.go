@@ -83,7 +83,7 @@ func TestPlayActive(t *testing.T) {
 				X
 			`, command))
 			c := login(t, s)
-			l, at := c.listen(freshHost())
+			l, at := c.listen(FreshHost())
 			if command == "EPRT" {
 				addr := l.Addr().(*net.TCPAddr)
 				at = fmt.Sprintf("|1|%s|%d|", addr.IP, addr.Port)

@@ -70,7 +70,7 @@ func start(t testing.TB, d daemon, program string, o Options) (*Server, error) {
 		max:     o.MaxSessions,
 	}
 	if at.host == "" {
-		at.host = freshHost()
+		at.host = FreshHost()
 	}
 	if at.port, err = freePort(at.host); err != nil {
 		return nil, err

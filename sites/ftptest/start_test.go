@@ -40,7 +40,7 @@ func TestStart(t *testing.T) {
 				c := login(t, s)
 				c.storeAndFetch(s, "kept.txt", "0123456789")
 				c.active(s, c.conn.LocalAddr().(*net.TCPAddr).IP.String(), "200")
-				c.active(s, freshHost(), dialed)
+				c.active(s, FreshHost(), dialed)
 				if accepted != "" {
 					c.stranger(s, accepted)
 				}
@@ -177,7 +177,7 @@ func (c *client) passiveFrom(s *Server, from net.Addr) net.Conn {
 // stranger has another host connect to the server's passive socket.
 func (c *client) stranger(s *Server, want string) {
 	c.t.Helper()
-	data := c.passiveFrom(s, &net.TCPAddr{IP: net.ParseIP(freshHost())})
+	data := c.passiveFrom(s, &net.TCPAddr{IP: net.ParseIP(FreshHost())})
 	if first := c.do("125 150 425", "STOR strange.txt"); first[0] == '4' {
 		if want != "425" {
 			c.t.Errorf("the stranger was refused: %s", first)
