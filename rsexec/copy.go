@@ -184,7 +184,8 @@ func newTarget(dest resolver.Place, sources []grammar.Word, w grammar.Word) targ
 
 // target looks up one destination of a statement.
 func (x *Executive) target(ctx context.Context, st *grammar.Statement, sources []grammar.Word, w grammar.Word) (target, error) {
-	dest, err := x.destination(ctx, w.Pattern())
+	var dest resolver.Place
+	err := x.patiently(ctx, func() (err error) { dest, err = x.destination(ctx, w.Pattern()); return err })
 	if err != nil {
 		return target{}, named(st, err)
 	}
@@ -225,7 +226,7 @@ func (x *Executive) places(ctx context.Context, st *grammar.Statement, words []g
 		var res resolver.Resolution
 		if resolver.IsPattern(w.Pattern()) {
 			err = x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool { found = append(found, p); return true })
-		} else if res, err = r.Again(ctx, w.Pattern()); err == nil {
+		} else if err = x.patiently(ctx, func() (err error) { res, err = r.Again(ctx, w.Pattern()); return err }); err == nil {
 			x.tellUnheard(res)
 			found = append(found, res.Place)
 		}

@@ -220,7 +220,6 @@ func (x *Executive) performJob(ctx context.Context, id int64, st *grammar.Statem
 	o.Expand = expansion.expand
 	runner := transfer.Runner{Mover: &x.mover, Store: store}
 	sum, err := runner.Run(ctx, o)
-	sum.Left += int(expansion.left.Load())
 	if err == nil && st.Verb.Name == "MIRROR" {
 		err = x.deleteExtras(ctx, st, store, id, sum)
 	}
@@ -496,7 +495,8 @@ func stateOf(j state.Job, alive bool) string {
 
 // present returns what a name means that is to be moved, as its site has it now.
 func (x *Executive) present(ctx context.Context, typed string) (resolver.Place, error) {
-	p, err := x.source(ctx, typed)
+	var p resolver.Place
+	err := x.patiently(ctx, func() (err error) { p, err = x.source(ctx, typed); return err })
 	if err != nil || p.Indexed.IsZero() {
 		return p, err
 	}
@@ -523,4 +523,20 @@ func transferOf(source resolver.Place, to sites.Pathname) state.Transfer {
 		t.Size, t.Modified = e.Size, e.Modified
 	}
 	return t
+}
+
+// patiently performs a look at sites again where a connection was lost in it, or a site
+// asked to come again. A site that is not there is not asked again.
+func (x *Executive) patiently(ctx context.Context, look func() error) error {
+	const most = 3
+	for try := 1; ; try++ {
+		err := look()
+		e, _ := err.(*sites.Error)
+		if !sites.KindOf(err).Retryable() || e != nil && e.Op == transfer.Connecting || try == most {
+			return err
+		}
+		if waited := x.mover.Pause(ctx, try); waited != nil {
+			return err
+		}
+	}
 }

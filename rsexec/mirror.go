@@ -69,7 +69,7 @@ func (x *Executive) rehearseMirror(ctx context.Context, st *grammar.Statement, t
 	e.dry = true
 	for waiting := [][]state.Transfer{trees}; len(waiting) > 0; waiting = waiting[1:] {
 		var broken error
-		lost, err := e.expand(ctx, waiting[0], func(group []state.Transfer) error {
+		done, err := e.expand(ctx, waiting[0], func(group []state.Transfer) error {
 			switch group[0].What {
 			case state.Tree:
 				waiting = append(waiting, group)
@@ -82,7 +82,7 @@ func (x *Executive) rehearseMirror(ctx context.Context, st *grammar.Statement, t
 			}
 			return broken
 		})
-		for _, failed := range lost {
+		for _, failed := range done.Lost {
 			err = errors.Join(err, failed)
 		}
 		if err = errors.Join(err, broken); err != nil {
@@ -148,6 +148,11 @@ func (x *Executive) deleteExtras(ctx context.Context, st *grammar.Statement, sto
 		return nil
 	}
 	for _, t := range list {
+		if err := x.isGone(ctx, st, t); err != nil {
+			return err
+		}
+	}
+	for _, t := range list {
 		if err := x.printer.print(extraEvent{"delete", t.Dest.String(), t.What == state.ExtraTree}); err != nil {
 			return err
 		}
@@ -168,6 +173,24 @@ func (x *Executive) deleteExtras(ctx context.Context, st *grammar.Statement, sto
 		}
 	}
 	return nil
+}
+
+// isGone returns an error unless the source says that it does not have a file that it
+// did not list: a listing that was cut short looks like a whole one.
+func (x *Executive) isGone(ctx context.Context, st *grammar.Statement, t state.Transfer) error {
+	site, err := x.siteNamed(t.Source.Site)
+	if err != nil {
+		return err
+	}
+	err = x.patiently(ctx, func() error { _, err := site.Stat(ctx, t.Source.Path); return err })
+	switch {
+	case sites.KindOf(err) == sites.NotFound:
+		return nil
+	case err != nil:
+		return sites.During(st.Verb.Name, t.Source, err)
+	}
+	return &sites.Error{Op: st.Verb.Name, Site: t.Source.Site, Path: t.Source.Path, Kind: sites.Conflict,
+		Msg: "it is there, and its directory was listed without it, so nothing is deleted", Hint: "MIRROR again"}
 }
 
 // deleteExtra deletes one of them, which may be gone.

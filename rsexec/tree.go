@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -54,8 +53,7 @@ type expansion struct {
 	st               *grammar.Statement
 	include, exclude []string
 	update, deletes  bool
-	dry              bool         // nothing is done
-	left             atomic.Int64 // files that the destination has already
+	dry              bool // nothing is done
 }
 
 // newExpansion returns how the directories of a statement are copied.
@@ -115,24 +113,24 @@ type branch struct {
 
 // expand makes the directories that the trees are to become, and calls add for each
 // file and directory in their source. It is the Expand of a transfer.Order.
-func (e *expansion) expand(ctx context.Context, trees []state.Transfer, add func([]state.Transfer) error) (lost map[int64]error, err error) {
+func (e *expansion) expand(ctx context.Context, trees []state.Transfer, add func([]state.Transfer) error) (done transfer.Expansion, err error) {
 	source := trees[0].Source
 	site, err := e.x.siteNamed(source.Site)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
-	lost = make(map[int64]error)
+	done.Lost = make(map[int64]error)
 	var branches []*branch
 	for _, t := range trees {
 		b, err := e.branch(ctx, t)
 		if err != nil {
-			lost[t.N] = sites.During(e.st.Verb.Name, t.Dest, err)
+			done.Lost[t.N] = sites.During(e.st.Verb.Name, t.Dest, err)
 			continue
 		}
 		branches = append(branches, b)
 	}
 	if len(branches) == 0 {
-		return lost, nil
+		return done, nil
 	}
 	var broken error
 	seen := make(map[string]bool)
@@ -140,25 +138,27 @@ func (e *expansion) expand(ctx context.Context, trees []state.Transfer, add func
 		if e.deletes {
 			seen[entry.Name] = true
 		}
-		broken = e.expandOne(ctx, site, trees[0], branches, entry, add)
+		left, failed := e.expandOne(ctx, site, trees[0], branches, entry, add)
+		done.Left += left
+		broken = failed
 		return broken == nil && ctx.Err() == nil
 	})
 	switch {
 	case ctx.Err() != nil:
-		return lost, sites.Stopped(ctx)
+		return done, sites.Stopped(ctx)
 	case err != nil:
-		return lost, sites.During(e.st.Verb.Name, source, err)
+		return done, sites.During(e.st.Verb.Name, source, err)
 	case broken != nil:
-		return lost, broken
+		return done, broken
 	}
 	if e.deletes {
 		for _, b := range branches {
 			if err := e.extras(b, seen, add); err != nil {
-				return lost, err
+				return done, err
 			}
 		}
 	}
-	return lost, nil
+	return done, nil
 }
 
 // branch makes the directory that a tree is to become, and looks what is in it.
@@ -191,8 +191,9 @@ func (e *expansion) branch(ctx context.Context, t state.Transfer) (*branch, erro
 // temporaryPrefix is what the names of files begin with that are not whole yet.
 const temporaryPrefix = ".rsexec."
 
-// expandOne calls add for one file or directory.
-func (e *expansion) expandOne(ctx context.Context, site sites.Site, tree state.Transfer, branches []*branch, entry sites.Entry, add func([]state.Transfer) error) error {
+// expandOne calls add for one file or directory, but for those destinations, counted
+// in left, that have it already.
+func (e *expansion) expandOne(ctx context.Context, site sites.Site, tree state.Transfer, branches []*branch, entry sites.Entry, add func([]state.Transfer) error) (left int, err error) {
 	p := tree.Source.Join(entry.Name)
 	if entry.Type == sites.Unknown { // a listing of names only
 		if found, err := site.Stat(ctx, p.Path); err == nil {
@@ -201,11 +202,11 @@ func (e *expansion) expandOne(ctx context.Context, site sites.Site, tree state.T
 	}
 	isDirectory := entry.Type == sites.Directory
 	if strings.HasPrefix(entry.Name, temporaryPrefix) || !e.takes(p.Path[min(tree.Root, len(p.Path)):], isDirectory) {
-		return nil
+		return 0, nil
 	}
 	if entry.Type == sites.Link {
 		e.x.printer.notice(e.st.Verb.Name + " " + p.String() + ": it is a link and was left out")
-		return nil
+		return 0, nil
 	}
 	var group []state.Transfer
 	for _, b := range branches {
@@ -216,7 +217,7 @@ func (e *expansion) expandOne(ctx context.Context, site sites.Site, tree state.T
 		}
 		there, known := b.there[entry.Name]
 		if e.update && known && transfer.UpToDate(entry, there) {
-			e.left.Add(1)
+			left++
 			continue
 		}
 		t := transferOf(resolver.Place{Pathname: p, Entry: entry}, to)
@@ -227,9 +228,9 @@ func (e *expansion) expandOne(ctx context.Context, site sites.Site, tree state.T
 		group = append(group, t)
 	}
 	if len(group) == 0 {
-		return nil
+		return left, nil
 	}
-	return add(group)
+	return left, add(group)
 }
 
 // extras calls add for what a branch has and the source does not. Nothing is done

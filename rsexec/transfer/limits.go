@@ -57,3 +57,13 @@ func usual() limits {
 		look: time.Second, worth: 1 << 20,
 	}
 }
+
+// hurried returns the limits divided by n, the clean-up's aside.
+func (l limits) hurried(n int) limits {
+	d := time.Duration(max(n, 1))
+	return limits{
+		start: l.start / d, silent: l.silent / d, finish: l.finish / d, verdict: l.verdict / d, settle: l.settle / d,
+		still: l.still / d, stillAlone: l.stillAlone / d, changing: l.changing / d,
+		clean: l.clean, pause: l.pause / d, look: l.look / d, worth: l.worth / int64(d),
+	}
+}

@@ -28,7 +28,7 @@ func (w *work) again(ctx context.Context, work func() error) error {
 		if err == nil || ctx.Err() != nil || !sites.KindOf(err).Retryable() || try == tries {
 			return err
 		}
-		if e, _ = err.(*sites.Error); e != nil && e.Op == connecting && w.row.Attempts == 0 {
+		if e, _ = err.(*sites.Error); e != nil && e.Op == Connecting && w.row.Attempts == 0 {
 			return err // whoever names a site that is not there is told at once
 		}
 		if err := w.limits.wait(ctx, try); err != nil {
@@ -37,9 +37,15 @@ func (w *work) again(ctx context.Context, work func() error) error {
 	}
 }
 
-// connecting is the operation of the error that a site gives that cannot be
+// Connecting is the operation of the error that a site gives that cannot be
 // connected to.
-const connecting = "connect to"
+const Connecting = "connect to"
+
+// Pause waits after a try that failed: longer after each. The error is that of ctx.
+func (m *Mover) Pause(ctx context.Context, try int) error {
+	l := m.waits()
+	return l.wait(ctx, try)
+}
 
 // wait waits after a try that failed: longer after each, and not as long as others
 // that wait for the same.

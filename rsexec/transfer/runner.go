@@ -65,8 +65,14 @@ type Order struct {
 
 	// Expand makes the directories that the trees are to become, which have the same
 	// source, and calls add for what is in that, each with a transfer for each
-	// destination. It returns those trees whose directory could not be made, and why.
-	Expand func(ctx context.Context, trees []state.Transfer, add func([]state.Transfer) error) (lost map[int64]error, err error)
+	// destination. It may be called again for the same trees.
+	Expand func(ctx context.Context, trees []state.Transfer, add func([]state.Transfer) error) (Expansion, error)
+}
+
+// An Expansion is what came of expanding trees.
+type Expansion struct {
+	Left int             // files that a destination has already
+	Lost map[int64]error // the trees whose directory could not be made, by number, and why
 }
 
 // A Summary tells what became of a job.
@@ -149,8 +155,8 @@ type result struct {
 	from      sites.Pathname   // that the file was taken from
 	sites     []string         // whose sessions it used
 	result    Result
+	expansion Expansion
 	err       error
-	lost      map[int64]error // trees
 }
 
 // ordered reports whether the transfers have to be made one after the other.
@@ -299,16 +305,29 @@ func (s *schedule) startTrees(ctx context.Context) bool {
 	s.busy[first.Source.Site]++
 	s.wait.Go(func() {
 		r := result{transfers: trees, sites: []string{first.Source.Site}}
-		r.lost, r.err = s.expand(ctx, trees)
+		r.expansion, r.err = s.expand(ctx, trees)
 		s.results <- r
 	})
 	return true
 }
 
-// expand lists the source of trees into the journal.
-func (s *schedule) expand(ctx context.Context, trees []state.Transfer) (lost map[int64]error, err error) {
+// expand lists the source of trees into the journal, again where that may help.
+func (s *schedule) expand(ctx context.Context, trees []state.Transfer) (e Expansion, err error) {
+	l := s.Mover.waits()
+	for try := 1; ; try++ {
+		e, err = s.expandOnce(ctx, trees)
+		if !sites.KindOf(err).Retryable() || try == tries {
+			return e, err
+		}
+		if err := l.wait(ctx, try); err != nil {
+			return e, err
+		}
+	}
+}
+
+func (s *schedule) expandOnce(ctx context.Context, trees []state.Transfer) (Expansion, error) {
 	var groups [][]state.Transfer
-	lost, err = s.order.Expand(ctx, trees, func(g []state.Transfer) error {
+	e, err := s.order.Expand(ctx, trees, func(g []state.Transfer) error {
 		if groups = append(groups, g); len(groups) < piece {
 			return nil
 		}
@@ -317,13 +336,13 @@ func (s *schedule) expand(ctx context.Context, trees []state.Transfer) (lost map
 		return err
 	})
 	if err != nil {
-		return lost, err
+		return e, err
 	}
-	whole := slices.DeleteFunc(slices.Clone(trees), func(t state.Transfer) bool { return lost[t.N] != nil })
+	whole := slices.DeleteFunc(slices.Clone(trees), func(t state.Transfer) bool { return e.Lost[t.N] != nil })
 	if len(whole) == 0 {
-		return lost, nil
+		return e, nil
 	}
-	return lost, s.Store.Expand(ctx, whole, groups, true)
+	return e, s.Store.Expand(ctx, whole, groups, true)
 }
 
 // settle takes note of what became of what was started.
@@ -351,9 +370,10 @@ func (s *schedule) settle(r result) {
 
 func (s *schedule) settleTrees(r result) {
 	s.expanding--
+	s.Left += r.expansion.Left
 	s.allFiles, s.allTrees = false, false // there may be more to read now
 	for _, t := range r.transfers {
-		err := r.lost[t.N]
+		err := r.expansion.Lost[t.N]
 		if err == nil {
 			err = r.err
 		}

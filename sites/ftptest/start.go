@@ -29,16 +29,9 @@ func Start(t testing.TB, p Peer, o Options) *Server {
 	if !ok {
 		t.Fatalf("ftptest: no peer is called %q", p)
 	}
-	program, installed := d.find()
-	var lack string
-	switch {
-	case runtime.GOOS != "linux" || os.Getuid() != 0:
-		lack = "it needs root on Linux"
-	case !installed:
-		lack = "it is not installed; .ci/install-peers does that"
-	}
+	program, lack := d.lack()
 	if lack != "" {
-		if os.Getenv("RSEXEC_PEERS") == "require" {
+		if required() {
 			t.Fatalf("ftptest: cannot start %s: %s", p, lack)
 		}
 		t.Skipf("ftptest: cannot start %s: %s", p, lack)
@@ -48,6 +41,27 @@ func Start(t testing.TB, p Peer, o Options) *Server {
 		t.Fatalf("ftptest: cannot start %s: %v", p, err)
 	}
 	return s
+}
+
+// Wanted reports whether a test that can do without the server is to start it: if it
+// can be started, or has to be.
+func Wanted(p Peer) bool {
+	_, lack := daemons[p].lack()
+	return lack == "" || required()
+}
+
+func required() bool { return os.Getenv("RSEXEC_PEERS") == "require" }
+
+// lack returns the program of a server, and why it cannot be started; "" if it can.
+func (d daemon) lack() (program, lack string) {
+	program, installed := d.find()
+	switch {
+	case runtime.GOOS != "linux" || os.Getuid() != 0:
+		lack = "it needs root on Linux"
+	case !installed:
+		lack = "it is not installed; .ci/install-peers does that"
+	}
+	return program, lack
 }
 
 func start(t testing.TB, d daemon, program string, o Options) (*Server, error) {
