@@ -32,9 +32,10 @@ const soakRuns = 2000
 // done: then every file is byte for byte right, every APPEND is there exactly once, no
 // temporary name is left, and no source was touched.
 //
-// RSEXEC_SOAK=20000 makes more runs, RSEXEC_SOAK_SEED=N makes the one with that seed.
+// RSEXEC_SOAK=20000 makes more runs, RSEXEC_SOAK_SEED=N makes the one with that
+// seed, and logs what is said on the control connections.
 func TestSoak(t *testing.T) {
-	runs, first := soakRuns, uint64(1)
+	runs, first, replay := soakRuns, uint64(1), false
 	if testing.Short() {
 		runs = 50
 	}
@@ -43,17 +44,22 @@ func TestSoak(t *testing.T) {
 	}
 	if n, err := strconv.ParseUint(os.Getenv("RSEXEC_SOAK_SEED"), 10, 64); err == nil {
 		runs, first = 1, n
+		replay = true
 	}
 	hosts := soakHosts(t)
 	seeds := make(chan uint64)
 	var hit [5]int
 	var mu sync.Mutex
 	var workers sync.WaitGroup
-	for range 12 {
+	for range 24 {
 		workers.Go(func() {
 			for seed := range seeds {
-				r := &soak{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), hosts: hosts}
-				if err := r.run(); err != nil {
+				r := &soak{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), hosts: hosts, trace: replay}
+				err := r.run()
+				if replay {
+					t.Log(r.log.String())
+				}
+				if err != nil {
 					t.Errorf("seed %d: %v\nRSEXEC_SOAK_SEED=%d replays it; %s\nfaults at the source: %v; hit %q\nfaults at the destination: %v; hit %q\n%s",
 						seed, err, seed, r.what, r.plans[0], r.hits(0), r.plans[1], r.hits(1), r.log.String())
 				}
@@ -104,6 +110,7 @@ type soak struct {
 	what    string // is done between which servers
 	log     bytes.Buffer
 	state   string
+	trace   bool
 }
 
 func (r *soak) hits(i int) []string {
@@ -242,7 +249,7 @@ func (r *soak) run() error {
 			r.plans[i] = rough(r.plans[i])
 		}
 		var err error
-		if r.proxies[i], err = fault.Listen(e.addr, fault.Options{Faults: r.plans[i]}); err != nil {
+		if r.proxies[i], err = fault.Listen(e.addr, fault.Options{Faults: r.plans[i], StallTime: 3 * time.Second}); err != nil {
 			return err
 		}
 	}
@@ -397,7 +404,7 @@ func (r *soak) unfinished() (bool, error) {
 // perform performs a statement in a shell of its own, which now and then is called off.
 func (r *soak) perform(text string) error {
 	fmt.Fprintf(&r.log, "@ %s\n", text)
-	o := Options{Out: &r.log, Err: &r.log, State: r.state, Yes: true}
+	o := Options{Out: &r.log, Err: &r.log, State: r.state, Yes: true, Trace: r.trace}
 	for i, p := range r.proxies {
 		url := fmt.Sprintf("ftp://%s:%s@%s?timeout=400ms&stall-timeout=300ms", r.ends[i].user, r.ends[i].password, p.Addr())
 		c, err := sites.ParseURL(fmt.Sprintf("SITE%d", i+1), url)
@@ -410,7 +417,7 @@ func (r *soak) perform(text string) error {
 	if err != nil {
 		return err
 	}
-	x.mover.Hurry = 20
+	x.mover.Hurry = 60
 	statements, err := grammar.Parse("", text)
 	if err != nil {
 		return err

@@ -60,8 +60,8 @@ func (w *work) accountForCopy(ctx context.Context, over bool) (complete bool, lo
 			return false, err
 		}
 		fallthrough
-	case w.noRestart || now < w.limits.worth:
-		if !over {
+	case w.noRestart || now < w.limits.worth || w.began > 0 && now <= w.began: // it could not be gone on from
+		if !over || w.held {
 			err = w.elsewhere(ctx)
 		}
 		return false, err
@@ -102,7 +102,7 @@ func (w *work) elsewhere(ctx context.Context) error {
 		_, err := w.stillSize(ctx, false)
 		return err
 	}
-	w.late = append(w.late, w.row.Temporary)
+	w.late, w.held = append(w.late, w.row.Temporary), false
 	w.row.Temporary = temporary(w.ask.Dest)
 	w.plan.Dest.Path = w.row.Temporary
 	return w.save(ctx)

@@ -77,7 +77,9 @@ func (w *work) join(ctx context.Context, ends ends) error {
 		return &failure{role: plan.Dest, nothing: true, err: err}
 	}
 	into, ended := w.lineEnds(to)
+	w.flowing.Store(true)
 	n, err := io.Copy(into, limited(ctx, r, w.ask.Limit))
+	w.flowing.Store(false)
 	if err == nil {
 		err = ended()
 	}

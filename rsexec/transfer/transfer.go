@@ -181,12 +181,15 @@ type work struct {
 	noRestart bool     // what arrived of a file cannot be gone on from
 	late      []string // paths at the destination that a server may yet write to
 	touched   bool     // something may have been appended
+	held      bool     // the destination may yet be writing for an attempt that was given up
+	began     int64    // what had arrived before the present attempt
 	figure    plan.Figure
 	bytes     int64 // of the source at the destination; -1 if nobody tells
 	verified  string
 	algorithm string       // of the digest that was compared
 	in, out   atomic.Int64 // bytes of the file on this host's data connections
 	base      int64        // of those, before the present attempt
+	flowing   atomic.Bool  // they are read and written at the moment
 }
 
 // leftOut is the error of a transfer that there is no need for.
@@ -549,7 +552,7 @@ func (w *work) note(err error, next plan.Figure) {
 func (w *work) climb(ctx context.Context, f plan.Figure) error {
 	for try := 1; ; try++ {
 		w.row.Attempts++
-		w.figure = f
+		w.figure, w.began = f, w.row.Arrived
 		err := w.carry(ctx, f)
 		if err == nil || ctx.Err() != nil {
 			w.touched = true
@@ -584,6 +587,14 @@ func (w *work) broken(ctx context.Context, f plan.Figure, err error) (complete, 
 		return false, again, err // not even the sessions were to be had
 	}
 	w.touched = w.touched || !b.nothing
+	if b.deaf && b.role == plan.Dest && w.held {
+		// It is no refusal of the figure: vsftpd has an upload wait for the end of
+		// another one to the same file.
+		b.deaf, again = false, true
+		b.err = &sites.Error{Site: w.ask.Dest.Site, Kind: sites.Busy, Msg: "no answer, for an earlier transfer may hold the file yet"}
+		err = b
+	}
+	w.held = w.held || !b.over && !b.nothing
 	if b.refusal() && !f.ThroughUser() {
 		b.known = w.Routes.refuse(w.ask.Source.Site, w.ask.Dest.Site, f, err.Error())
 	}

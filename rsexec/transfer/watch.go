@@ -47,13 +47,18 @@ func (w *work) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			if w.ask.Progress != nil && now > 0 {
 				w.ask.Progress(now)
 			}
-		case now > w.row.Arrived && now != w.row.Size && stall > 0 && time.Since(since) > stall:
-			// A server that hides a file until it is whole tells no size of it, so that
-			// only what has grown can stand still.
+		case stall > 0 && time.Since(since) > stall && w.maySendMore(now):
 			stop(&sites.Error{Kind: sites.Unreachable, Msg: fmt.Sprintf("no byte has arrived for %v, after %d", stall, now)})
 			return
 		}
 	}
+}
+
+// maySendMore reports whether more is to come, of which so much has arrived. A server
+// that hides a file until it is whole tells no size of it, so that there only what has
+// grown can stand still.
+func (w *work) maySendMore(now int64) bool {
+	return w.flowing.Load() || now > w.row.Arrived && now != w.row.Size
 }
 
 // stallTimeout returns how long a transfer may stand still: the shorter of what the
@@ -70,10 +75,10 @@ func (w *work) stallTimeout() time.Duration {
 	return shortest
 }
 
-// soFar returns how much of the source is at the destination: counted where it passes
+// soFar returns how much of the source is at the destination: counted while it passes
 // this host, else asked for in a session that is free at the moment.
 func (w *work) soFar(ctx context.Context) (bytes int64, known bool) {
-	if w.figure.ThroughUser() {
+	if w.flowing.Load() {
 		return w.row.Arrived + max(w.in.Load(), w.out.Load()) - w.base, true
 	}
 	to, ok := w.ask.To.(*ftp.Site)
