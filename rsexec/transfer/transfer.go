@@ -482,7 +482,9 @@ func (w *work) fill(ctx context.Context) error {
 	complete := false
 	var err error
 	if w.row.Phase == state.Begun {
-		complete, err = w.recall(ctx)
+		if complete, err = w.recall(ctx); complete {
+			w.bytes, w.verified = w.row.Size, BySize // as that showed
+		}
 	} else {
 		err = w.begin(ctx)
 	}

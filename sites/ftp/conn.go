@@ -153,6 +153,12 @@ func (c *Conn) fail(err error) {
 	queue := c.queue
 	c.queue = nil
 	c.mu.Unlock()
+	if tcp, ok := c.nc.(*net.TCPConn); ok && len(queue) > 0 {
+		// A server that is held up, as vsftpd is by the lock on a file that another
+		// upload has, would do later what nobody counts on any more. It notices a
+		// reset as soon as it replies, before it takes any data.
+		tcp.SetLinger(0) // if that fails, closing it is all that can be done
+	}
 	c.nc.Close() // its error would only repeat err
 	for _, x := range queue {
 		x.end(Reply{}, err)
