@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 	"time"
 
@@ -16,7 +15,7 @@ type yield = func(dir sites.Pathname, e sites.Entry, listed time.Time) bool
 // PutListing puts the listing of a directory, as it was at the time given, in
 // the place of the one that the index has; all of it, or on an error nothing.
 func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time, entries []sites.Entry) error {
-	return fail("write the index", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return fail("write the index", s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		var id int64
 		err := tx.QueryRowContext(ctx, `INSERT INTO directory (site, path, listed) VALUES (?, ?, ?)
 			ON CONFLICT DO UPDATE SET listed = excluded.listed RETURNING id`,
@@ -28,7 +27,6 @@ func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time
 			return err
 		}
 		rows := inserter{ctx: ctx, tx: tx, directory: id}
-		defer rows.close() // the transaction's end closes it too
 		for _, e := range entries {
 			if err := rows.put(e); err != nil {
 				return err
@@ -45,10 +43,9 @@ const insertRows = 100
 // inserter puts the entries of one directory into the index.
 type inserter struct {
 	ctx       context.Context
-	tx        *sql.Tx
+	tx        *transaction
 	directory int64
-	full      *sql.Stmt // for insertRows rows
-	args      []any     // of the rows that wait
+	args      []any // of the rows that wait
 }
 
 func (in *inserter) put(e sites.Entry) (err error) {
@@ -56,12 +53,7 @@ func (in *inserter) put(e sites.Entry) (err error) {
 	if len(in.args) < 6*insertRows {
 		return nil
 	}
-	if in.full == nil {
-		if in.full, err = in.tx.PrepareContext(in.ctx, insertStatement(insertRows)); err != nil {
-			return err
-		}
-	}
-	_, err = in.full.ExecContext(in.ctx, in.args...)
+	_, err = in.tx.ExecContext(in.ctx, insertStatement(insertRows), in.args...)
 	in.args = in.args[:0]
 	return err
 }
@@ -71,14 +63,8 @@ func (in *inserter) flush() error {
 	if len(in.args) == 0 {
 		return nil
 	}
-	_, err := in.tx.ExecContext(in.ctx, insertStatement(len(in.args)/6), in.args...)
+	_, err := in.tx.conn.ExecContext(in.ctx, insertStatement(len(in.args)/6), in.args...) // a text for each number of rows
 	return err
-}
-
-func (in *inserter) close() {
-	if in.full != nil {
-		in.full.Close() // it belongs to the transaction, which tells what went wrong
-	}
 }
 
 // insertStatement returns the statement that puts in n entries. A site may list

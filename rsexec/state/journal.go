@@ -106,7 +106,7 @@ func (s *Store) NewJob(ctx context.Context, verb, statement string) (id int64, e
 	if err != nil {
 		return 0, fail("write the journal", err)
 	}
-	return id, fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return id, fail("write the journal", s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		return tx.QueryRowContext(ctx, `INSERT INTO job (statement, verb, owner, complete, begun, ended, numbered, done, bytes)
 			VALUES (?, ?, ?, 0, ?, 0, 0, 0, 0) RETURNING id`, statement, verb, owner, milli(time.Now())).Scan(&id)
 	}))
@@ -121,10 +121,10 @@ func (s *Store) CompleteJob(ctx context.Context, id int64) error {
 // the destinations of one source, the first has the number First. One that is in its
 // tree already is left out.
 func (s *Store) Add(ctx context.Context, job int64, groups [][]Transfer) error {
-	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error { return add(ctx, tx, job, groups) }))
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *transaction) error { return add(ctx, tx, job, groups) }))
 }
 
-func add(ctx context.Context, tx *sql.Tx, job int64, groups [][]Transfer) error {
+func add(ctx context.Context, tx *transaction, job int64, groups [][]Transfer) error {
 	if len(groups) == 0 {
 		return nil
 	}
@@ -137,17 +137,13 @@ func add(ctx context.Context, tx *sql.Tx, job int64, groups [][]Transfer) error 
 		return err
 	}
 	n -= int64(more)
-	insert, err := tx.PrepareContext(ctx, "INSERT OR IGNORE INTO transfer ("+columns+") VALUES (?"+strings.Repeat(", ?", strings.Count(columns, ","))+")")
-	if err != nil {
-		return err
-	}
-	defer insert.Close() // it belongs to the transaction
+	insert := "INSERT OR IGNORE INTO transfer (" + columns + ") VALUES (?" + strings.Repeat(", ?", strings.Count(columns, ",")) + ")"
 	for _, group := range groups {
 		first := n + 1
 		for i := range group {
 			n++
 			group[i].Job, group[i].N, group[i].First = job, n, first
-			if _, err := insert.ExecContext(ctx, group[i].values()...); err != nil {
+			if _, err := tx.ExecContext(ctx, insert, group[i].values()...); err != nil {
 				return err
 			}
 		}
@@ -158,12 +154,12 @@ func add(ctx context.Context, tx *sql.Tx, job int64, groups [][]Transfer) error 
 // Expand adds what is in trees to their job: all of one source, which have the same
 // First. whole says that nothing more will come: the trees are done then.
 func (s *Store) Expand(ctx context.Context, trees []Transfer, groups [][]Transfer, whole bool) error {
-	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		if err := add(ctx, tx, trees[0].Job, groups); err != nil || !whole {
 			return err
 		}
 		for _, t := range trees {
-			_, err := tx.ExecContext(ctx, "DELETE FROM transfer WHERE job = ? AND n = ?", t.Job, t.N)
+			err := finish(ctx, tx, t)
 			if err == nil { // those that were kept so that they would not be added again
 				_, err = tx.ExecContext(ctx, "DELETE FROM transfer WHERE job = ? AND parent = ? AND phase = ?", t.Job, t.N, int(Done))
 			}
@@ -175,14 +171,16 @@ func (s *Store) Expand(ctx context.Context, trees []Transfer, groups [][]Transfe
 	}))
 }
 
-// Save keeps a transfer as it is.
+// Save keeps how far a transfer is. Where it comes from stays as it was added.
 func (s *Store) Save(ctx context.Context, t Transfer) error {
-	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error { return save(ctx, tx, t) }))
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *transaction) error { return save(ctx, tx, t) }))
 }
 
-func save(ctx context.Context, tx *sql.Tx, t Transfer) error {
-	r, err := tx.ExecContext(ctx, "REPLACE INTO transfer ("+columns+") SELECT ?"+strings.Repeat(", ?", strings.Count(columns, ","))+
-		" WHERE EXISTS (SELECT 1 FROM transfer WHERE job = ? AND n = ?)", append(t.values(), t.Job, t.N)...)
+func save(ctx context.Context, tx *transaction, t Transfer) error {
+	r, err := tx.ExecContext(ctx, `UPDATE transfer SET dest_site = ?, dest = ?, size = ?, modified = ?, phase = ?, temporary = ?, aside = ?,
+		there = ?, before = ?, arrived = ?, verified = ?, attempts = ?, failed = ?, kind = ?, code = ?, error = ? WHERE job = ? AND n = ?`,
+		t.Dest.Site, []byte(t.Dest.Path), t.Size, milli(t.Modified), int(t.Phase), []byte(t.Temporary), []byte(t.Aside),
+		t.There, t.Before, t.Arrived, t.Verified, t.Attempts, milli(t.Failed), int(t.Kind), t.Code, t.Error, t.Job, t.N)
 	if err != nil {
 		return err
 	}
@@ -194,7 +192,7 @@ func save(ctx context.Context, tx *sql.Tx, t Transfer) error {
 
 // Finish says that a transfer is done, which moved so many bytes.
 func (s *Store) Finish(ctx context.Context, t Transfer, bytes int64) error {
-	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		_, err := tx.ExecContext(ctx, "UPDATE job SET done = done + 1, bytes = bytes + ? WHERE id = ?", max(bytes, 0), t.Job)
 		if err != nil {
 			return err
@@ -205,14 +203,14 @@ func (s *Store) Finish(ctx context.Context, t Transfer, bytes int64) error {
 
 // Drop says that there is nothing to do for a transfer.
 func (s *Store) Drop(ctx context.Context, t Transfer) error {
-	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error { return finish(ctx, tx, t) }))
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *transaction) error { return finish(ctx, tx, t) }))
 }
 
 // finish drops a transfer; or keeps it as done, while its tree is not wholly in the
 // journal, so that it is not added again.
-func finish(ctx context.Context, tx *sql.Tx, t Transfer) error {
+func finish(ctx context.Context, tx *transaction, t Transfer) error {
 	r, err := tx.ExecContext(ctx, `UPDATE transfer SET phase = ?, failed = 0 WHERE job = ? AND n = ?
-		AND EXISTS (SELECT 1 FROM transfer WHERE job = ? AND n = ?)`, int(Done), t.Job, t.N, t.Job, t.Parent)
+		AND EXISTS (SELECT 1 FROM transfer WHERE job = ? AND n = ? AND phase < ?)`, int(Done), t.Job, t.N, t.Job, t.Parent, int(Done))
 	if err != nil {
 		return err
 	}
@@ -223,22 +221,28 @@ func finish(ctx context.Context, tx *sql.Tx, t Transfer) error {
 	return err
 }
 
-// Next returns the next transfers of a job behind number n that are to be done, at
-// most limit and in order: trees, or files. Those that failed are left out.
+// Next returns the next transfers of a job behind number n that are to be done, in
+// order: trees, or files. There are limit of them, and then those from the same source
+// as the last one. Those that failed are left out.
 func (s *Store) Next(ctx context.Context, job, n int64, trees bool, limit int) ([]Transfer, error) {
-	what := "what = 0"
+	from, what := "transfer", "what = 0"
 	if trees {
-		what = "what = 1"
+		from, what = "transfer INDEXED BY transfer_tree", "what = 1"
 	}
 	var list []Transfer
-	err := s.transfers(ctx, func(t Transfer) bool { list = append(list, t); return true },
-		"WHERE job = ? AND n > ? AND failed = 0 AND phase < ? AND "+what+" ORDER BY n LIMIT ?", job, n, int(Done), limit)
+	err := s.transfers(ctx, func(t Transfer) bool {
+		if len(list) >= limit && t.First != list[len(list)-1].First {
+			return false
+		}
+		list = append(list, t)
+		return true
+	}, from, "WHERE job = ? AND n > ? AND failed = 0 AND phase < ? AND "+what+" ORDER BY n", job, n, int(Done))
 	return list, err
 }
 
 // Transfers calls yield for each transfer of a job that is not done, in order.
 func (s *Store) Transfers(ctx context.Context, job int64, yield func(Transfer) bool) error {
-	return s.transfers(ctx, yield, "WHERE job = ? AND phase < ? ORDER BY n", job, int(Done))
+	return s.transfers(ctx, yield, "transfer", "WHERE job = ? AND phase < ? ORDER BY n", job, int(Done))
 }
 
 // Named notes which site a name in a job's transfers means: elsewhere, or later, it
@@ -269,7 +273,7 @@ func (s *Store) Names(ctx context.Context, job int64) (identities map[string]str
 // transfer of another job has begun to append to the same file and is not done: then
 // it returns that job.
 func (s *Store) BeginAppend(ctx context.Context, t Transfer) (other Job, ok bool, err error) {
-	err = s.durably(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = s.durably(ctx, func(ctx context.Context, tx *transaction) error {
 		err := tx.QueryRowContext(ctx, `SELECT j.id, j.statement, j.owner, j.begun FROM transfer t JOIN job j ON j.id = t.job
 			WHERE t.phase = 1 AND t.dest = ? AND t.job <> ? AND j.verb = 'APPEND'
 			AND (SELECT identity FROM job_site WHERE job = t.job AND name = t.dest_site) = (SELECT identity FROM job_site WHERE job = ? AND name = ?)`,
@@ -282,8 +286,8 @@ func (s *Store) BeginAppend(ctx context.Context, t Transfer) (other Job, ok bool
 	return other, ok, fail("write the journal", err)
 }
 
-func (s *Store) transfers(ctx context.Context, yield func(Transfer) bool, where string, args ...any) error {
-	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM transfer "+where, args...)
+func (s *Store) transfers(ctx context.Context, yield func(Transfer) bool, from, where string, args ...any) error {
+	rows, err := s.db.QueryContext(ctx, "SELECT "+columns+" FROM "+from+" "+where, args...)
 	if err != nil {
 		return fail("read the journal", err)
 	}
@@ -343,7 +347,7 @@ func (s *Store) Claim(ctx context.Context, j Job) (ok bool, err error) {
 	if err != nil {
 		return false, fail("write the journal", err)
 	}
-	err = s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		r, err := tx.ExecContext(ctx, "UPDATE job SET owner = ?, ended = 0 WHERE id = ? AND owner = ?", owner, j.ID, j.Owner)
 		if err != nil {
 			return err
@@ -352,7 +356,7 @@ func (s *Store) Claim(ctx context.Context, j Job) (ok bool, err error) {
 		if ok = n > 0; err != nil || !ok {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE transfer SET failed = 0 WHERE job = ?", j.ID)
+		_, err = tx.ExecContext(ctx, "UPDATE transfer SET failed = 0 WHERE job = ? AND failed <> 0", j.ID)
 		return err
 	})
 	return ok, fail("write the journal", err)
@@ -361,8 +365,8 @@ func (s *Store) Claim(ctx context.Context, j Job) (ok bool, err error) {
 // Release says that this process works on a job no more. One with nothing left to
 // do has ended.
 func (s *Store) Release(ctx context.Context, id int64) error {
-	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var left int
+	left := 1
+	err := s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM transfer WHERE job = ? AND phase < ?)", id, int(Done)).Scan(&left)
 		if err != nil {
 			return err
@@ -376,7 +380,11 @@ func (s *Store) Release(ctx context.Context, id int64) error {
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE job SET owner = '', ended = ? WHERE id = ?", ended, id)
 		return err
-	}))
+	})
+	if err == nil && left == 0 {
+		s.shrink(ctx)
+	}
+	return fail("write the journal", err)
 }
 
 // ForgetJob drops a job with all its transfers.
@@ -397,7 +405,7 @@ func (s *Store) Sweep(ctx context.Context, before time.Time) error {
 	if err != nil {
 		return err
 	}
-	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		for _, id := range dead {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM job WHERE id = ?", id); err != nil {
 				return err

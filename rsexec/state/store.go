@@ -115,6 +115,8 @@ var migrations = []string{
 	) STRICT, WITHOUT ROWID;
 	CREATE UNIQUE INDEX transfer_in_tree ON transfer (job, parent, source) WHERE parent <> 0;
 	CREATE INDEX transfer_begun ON transfer (dest) WHERE phase = 1;`,
+	// Trees are few among many files.
+	`CREATE INDEX transfer_tree ON transfer (job, n) WHERE what = 1;`,
 }
 
 // Open opens the state file. A file that is missing is made, and its folder,
@@ -149,14 +151,13 @@ func open(file string) (*sql.DB, error) {
 			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 			"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
 		},
-		"_txlock": {"immediate"}, // a transaction that begins by reading must not fail when it writes
 	}.Encode()}
 	return sql.Open("sqlite", name.String())
 }
 
 // migrate brings the schema up to date.
 func (s *Store) migrate(ctx context.Context) error {
-	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		var version int
 		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 			return err
@@ -165,11 +166,11 @@ func (s *Store) migrate(ctx context.Context) error {
 			return fmt.Errorf("it was written by a later version of rsexec")
 		}
 		for ; version < len(migrations); version++ {
-			if _, err := tx.ExecContext(ctx, migrations[version]); err != nil {
+			if _, err := tx.conn.ExecContext(ctx, migrations[version]); err != nil {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version))
+		_, err := tx.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version))
 		return err
 	})
 }
@@ -180,6 +181,20 @@ func (s *Store) Close() error {
 	close(s.closing)
 	<-s.written
 	return errors.Join(s.owner.release(), s.db.Close())
+}
+
+// worthShrinking is how many bytes of a file have to be free before it is made smaller.
+const worthShrinking = 4 << 20
+
+// shrink gives back what most of the file is, if that is free: a job of many files
+// leaves much. While others use the file it may not be possible, and need not be.
+func (s *Store) shrink(ctx context.Context) {
+	var pages, free, size int64
+	err := s.db.QueryRowContext(ctx, `SELECT page_count, freelist_count, page_size
+		FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`).Scan(&pages, &free, &size)
+	if err == nil && free*size >= worthShrinking && free > pages-pages/4 {
+		s.db.ExecContext(ctx, "VACUUM") // see above
+	}
 }
 
 // fail gives an error of the database the form of the program's.

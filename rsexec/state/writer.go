@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 )
 
 // batch is how many changes go into one transaction at most. Changes that come
@@ -14,27 +15,27 @@ const batch = 128
 // did was rolled back.
 type change struct {
 	ctx     context.Context
-	work    func(context.Context, *sql.Tx) error
+	work    func(context.Context, *transaction) error
 	durable bool // it is on disk when it is done, and not only with the system
 	done    chan error
 }
 
 // change performs work in a transaction, and returns when that is committed. All
 // changes of a process are made by one goroutine, so that none waits for another.
-func (s *Store) change(ctx context.Context, work func(context.Context, *sql.Tx) error) error {
+func (s *Store) change(ctx context.Context, work func(context.Context, *transaction) error) error {
 	return s.hand(change{ctx: ctx, work: work, done: make(chan error, 1)})
 }
 
 // exec is change for one statement.
 func (s *Store) exec(ctx context.Context, query string, args ...any) error {
-	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		_, err := tx.ExecContext(ctx, query, args...)
 		return err
 	})
 }
 
 // durably is change for what must outlive even the end of the system.
-func (s *Store) durably(ctx context.Context, work func(context.Context, *sql.Tx) error) error {
+func (s *Store) durably(ctx context.Context, work func(context.Context, *transaction) error) error {
 	return s.hand(change{ctx: ctx, work: work, durable: true, done: make(chan error, 1)})
 }
 
@@ -55,13 +56,15 @@ func (s *Store) hand(c change) error {
 // write makes the changes until the store is closed.
 func (s *Store) write() {
 	defer close(s.written)
+	w := writer{db: s.db}
+	defer w.close()
 	for {
 		select {
 		case c := <-s.changes:
-			s.together(s.more([]change{c}))
+			w.together(s.more([]change{c}))
 		case <-s.closing:
 			for _, c := range s.more(nil) {
-				s.together([]change{c})
+				w.together([]change{c})
 			}
 			return
 		}
@@ -81,13 +84,57 @@ func (s *Store) more(cs []change) []change {
 	return cs
 }
 
+// A writer makes changes, over a connection of its own.
+type writer struct {
+	db    *sql.DB
+	tx    *transaction // what the connection is used through; nil until it is needed
+	level string       // of PRAGMA synchronous
+}
+
+// A transaction performs statements one after the other. To make a statement of a text
+// costs more than to perform it, so each is kept for the next time: only texts that
+// are the same again and again belong here.
+type transaction struct {
+	conn *sql.Conn
+	made map[string]*sql.Stmt
+}
+
+// ExecContext performs a statement that returns no rows.
+func (t *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	statement, err := t.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.ExecContext(ctx, args...)
+}
+
+// QueryRowContext performs a statement that returns one row.
+func (t *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	statement, err := t.statement(ctx, query)
+	if err != nil {
+		return t.conn.QueryRowContext(ctx, query, args...) // which tells the same error
+	}
+	return statement.QueryRowContext(ctx, args...)
+}
+
+func (t *transaction) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if statement := t.made[query]; statement != nil {
+		return statement, nil
+	}
+	statement, err := t.conn.PrepareContext(ctx, query)
+	if err == nil {
+		t.made[query] = statement
+	}
+	return statement, err
+}
+
 // together makes changes in one transaction; or each in its own, if one of them
 // fails.
-func (s *Store) together(cs []change) {
-	err := s.transaction(cs)
+func (w *writer) together(cs []change) {
+	err := w.perform(cs)
 	if err != nil && len(cs) > 1 {
 		for _, c := range cs {
-			c.done <- s.transaction([]change{c})
+			c.done <- w.perform([]change{c})
 		}
 		return
 	}
@@ -96,34 +143,71 @@ func (s *Store) together(cs []change) {
 	}
 }
 
-// transaction makes changes in one transaction. What was begun is ended, whatever
+// perform makes changes in one transaction. What was begun is ended, whatever
 // becomes of the contexts: the changes of others are in it.
-func (s *Store) transaction(cs []change) error {
+func (w *writer) perform(cs []change) error {
 	ctx := context.WithoutCancel(cs[0].ctx)
-	durable := false
-	for _, c := range cs {
-		durable = durable || c.durable
-	}
 	level := "NORMAL"
-	if durable {
-		level = "FULL"
-	}
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close() // it goes back to the others
-	if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = "+level); err != nil {
-		return err
-	}
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
 	for _, c := range cs {
-		if err := c.work(ctx, tx); err != nil {
-			return errors.Join(err, tx.Rollback())
+		if c.durable {
+			level = "FULL"
 		}
 	}
-	return tx.Commit()
+	if err := w.begin(ctx, level); err != nil {
+		w.close() // the next change begins with another connection
+		return err
+	}
+	for _, c := range cs {
+		if err := c.work(ctx, w.tx); err != nil {
+			return errors.Join(err, w.rollback(ctx))
+		}
+	}
+	if _, err := w.tx.ExecContext(ctx, "COMMIT"); err != nil {
+		return errors.Join(err, w.rollback(ctx))
+	}
+	return nil
+}
+
+// begin begins a transaction whose end is on disk at a level. It must not fail when it
+// writes after it has read, so it is one that writes from the beginning.
+func (w *writer) begin(ctx context.Context, level string) error {
+	if w.tx == nil {
+		conn, err := w.db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		w.tx, w.level = &transaction{conn: conn, made: make(map[string]*sql.Stmt)}, ""
+	}
+	if level != w.level {
+		if _, err := w.tx.ExecContext(ctx, "PRAGMA synchronous = "+level); err != nil {
+			return err
+		}
+		w.level = level
+	}
+	_, err := w.tx.ExecContext(ctx, "BEGIN IMMEDIATE")
+	return err
+}
+
+// rollback undoes a transaction. SQLite has done so itself after some errors.
+func (w *writer) rollback(ctx context.Context) error {
+	_, err := w.tx.conn.ExecContext(ctx, "ROLLBACK")
+	if err != nil && strings.Contains(err.Error(), "no transaction is active") {
+		return nil
+	}
+	if err != nil {
+		w.close()
+	}
+	return err
+}
+
+// close gives the connection up. What it was used for is done, or has failed.
+func (w *writer) close() {
+	if w.tx == nil {
+		return
+	}
+	for _, statement := range w.tx.made {
+		statement.Close() // it belongs to the connection
+	}
+	w.tx.conn.Close() // it goes back to the others
+	w.tx = nil
 }
