@@ -79,6 +79,15 @@ var renaming = []Row{
 // allows one.
 const oneSession = "it needs two sessions at one site and max-sessions is 1"
 
+// twoWords is why a site is not asked to copy some of its files.
+const twoWords = "SITE takes words, which could make another name of these"
+
+// Barred reports whether no figure is left, whichever file of the two sites it is.
+func (p Plan) Barred() bool {
+	return len(p.Ladder) == 0 && len(p.Passed) > 0 &&
+		!slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Why == twoWords })
+}
+
 // Make chooses the ladder for a request (DESIGN section 4): what both sides
 // know, server to server first, relay last. An error of kind Unsupported says
 // that nothing is left.
@@ -171,7 +180,7 @@ func (r Request) against(f Figure) (why string, asked bool) {
 	case f.OneSite && r.Put != "STOR":
 		return "SITE CPTO replaces a file and adds to none", false
 	case f.OneSite && (splits(r.Source.Path) || splits(r.Dest.Path)):
-		return "SITE takes words, which could make another name of these", false
+		return twoWords, false
 	case !f.OneSite && s.Name == d.Name && s.Sessions == 1:
 		return oneSession, false
 	}

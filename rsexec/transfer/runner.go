@@ -22,9 +22,10 @@ const (
 	listers = 4
 
 	// piece is how many entries of a directory go into the journal in one piece. A
-	// larger directory goes there in several, and what is done of it before it is
-	// wholly listed stays there until it is.
-	piece = 10_000
+	// larger directory goes there in several, and they are begun with while it is
+	// listed; what is done of it before it is wholly listed stays in the journal until
+	// it is.
+	piece = 1000
 
 	// misses is how many transfers in a row have to fail for a site's silence before
 	// the others are not tried.
@@ -97,7 +98,7 @@ func (r *Runner) Run(ctx context.Context, o Order) (Summary, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	s := &schedule{Runner: r, order: o, stop: stop, results: make(chan result), busy: make(map[string]int), missed: make(map[string]int),
-		lost: make(map[string]bool), groups: make(map[int64]*group)}
+		lost: make(map[string]bool), apart: make(map[way]bool), limits: make(map[string]int), groups: make(map[int64]*group)}
 	for {
 		if s.failure == nil && ctx.Err() == nil {
 			if s.failure = s.load(ctx); s.failure == nil {
@@ -132,21 +133,30 @@ type schedule struct {
 	busy               map[string]int // sessions in use, by site
 	missed             map[string]int // transfers in a row that failed for its silence
 	lost               map[string]bool
+	apart              map[way]bool   // no file gets from the one site to the other
+	limits             map[string]int // sessions that may be used, by site
 	groups             map[int64]*group
 	interrupted        bool
 	failure            error
 	Summary
 }
 
-// group is a file on its way to several destinations: each that has it serves another.
+// way is the way from one site to another.
+type way struct{ from, to string }
+
+// group is a file on its way to several destinations: each that has it serves another,
+// so that every round doubles how many have it. Nobody serves two at once.
 type group struct {
-	holders []holder
-	left    int // transfers read from the journal and not ended
+	holders []*holder      // the source is the first
+	plain   map[int64]bool // transfers that the source alone serves, by number
+	left    int            // transfers read from the journal and not ended
 }
 
+// holder is a file of which it is certain that it is what the source is.
 type holder struct {
 	at     sites.Pathname
 	serves bool
+	broken bool // its site failed when it was to serve somebody
 }
 
 // result is what became of what was started.
@@ -157,6 +167,8 @@ type result struct {
 	result    Result
 	expansion Expansion
 	err       error
+	apart     bool // no file gets from the one site to the other
+	more      bool // it goes on, and the journal has more files of it
 }
 
 // ordered reports whether the transfers have to be made one after the other.
@@ -174,7 +186,7 @@ func (s *schedule) load(ctx context.Context) error {
 			s.lastFile = t.N
 			g := s.groups[t.First]
 			if g == nil {
-				g = &group{holders: []holder{{at: t.Source}}}
+				g = &group{holders: []*holder{{at: t.Source}}}
 				s.groups[t.First] = g
 			}
 			g.left++
@@ -205,7 +217,7 @@ func (s *schedule) start(ctx context.Context) {
 	for i := 0; i < len(s.files); {
 		t := s.files[i]
 		switch {
-		case s.lost[t.Source.Site] || s.lost[t.Dest.Site]:
+		case s.hopeless(t):
 			s.files = slices.Delete(s.files, i, i+1)
 			s.forget(t)
 		case s.ordered() && s.running > 0:
@@ -216,6 +228,31 @@ func (s *schedule) start(ctx context.Context) {
 			i++
 		}
 	}
+}
+
+// hopeless reports whether nobody is left to serve a transfer.
+func (s *schedule) hopeless(t state.Transfer) bool {
+	source, others := s.servers(t)
+	return source == nil && len(others) == 0
+}
+
+// servers returns who may serve a transfer, now or later: the source, nil if not, and
+// others who have the file.
+func (s *schedule) servers(t state.Transfer) (source *holder, others []*holder) {
+	if s.lost[t.Dest.Site] {
+		return nil, nil
+	}
+	g := s.groups[t.First]
+	for i, h := range g.holders {
+		switch {
+		case s.lost[h.at.Site] || s.apart[way{h.at.Site, t.Dest.Site}]:
+		case i == 0:
+			source = h
+		case !h.broken && !g.plain[t.N]:
+			others = append(others, h)
+		}
+	}
+	return source, others
 }
 
 // startFile starts the transfer of a file, if sessions are free for it.
@@ -233,49 +270,60 @@ func (s *schedule) startFile(ctx context.Context, t state.Transfer) bool {
 	}
 	s.wait.Go(func() {
 		r := result{transfers: []state.Transfer{t}, from: from, sites: used}
-		r.result, r.err = s.perform(ctx, &r.transfers[0], from)
+		r.result, r.apart, r.err = s.perform(ctx, &r.transfers[0], from)
 		s.results <- r
 	})
 	return true
 }
 
 // holderFor returns who is to serve a transfer: somebody who has the file and serves
-// nobody else, where both sites have a session free; nil if there is nobody now.
+// nobody else, where both sites have a session free; nil if there is nobody now. A
+// source whose site failed is left alone while others have the file.
 func (s *schedule) holderFor(t state.Transfer) *holder {
-	holders := s.groups[t.First].holders
-	for i := range holders {
-		h := &holders[i]
-		if h.serves || t.Phase != state.Waiting && h.at != t.Source {
-			continue
+	source, others := s.servers(t)
+	if source != nil && (!source.broken || len(others) == 0) {
+		if !source.serves && s.room(source, t) {
+			return source
 		}
-		from, to := s.free(h.at.Site), s.free(t.Dest.Site)
-		if h.at.Site == t.Dest.Site {
-			from-- // it takes two, where the limit allows two at all
-			if s.busy[t.Dest.Site] == 0 {
-				from, to = 1, 1
-			}
-		}
-		if from > 0 && to > 0 && !s.lost[h.at.Site] {
+	}
+	for _, h := range others {
+		if !h.serves && s.room(h, t) {
 			return h
 		}
 	}
 	return nil
 }
 
+// room reports whether the sites of both ends have a session free.
+func (s *schedule) room(h *holder, t state.Transfer) bool {
+	from, to := s.free(h.at.Site), s.free(t.Dest.Site)
+	if h.at.Site == t.Dest.Site {
+		from-- // it takes two, where the limit allows two at all
+		if s.busy[t.Dest.Site] == 0 {
+			return true
+		}
+	}
+	return from > 0 && to > 0
+}
+
 // free returns how many more sessions with a site the job may use: one is left for
 // questions, where there are enough.
 func (s *schedule) free(name string) int {
-	limit := 16 // this host has no sessions, but one disk
-	if site, err := s.order.Site(name); err == nil {
-		if f, ok := site.(*ftp.Site); ok {
-			limit = f.Config().MaxSessions
+	limit, known := s.limits[name]
+	if !known {
+		limit = 16 // this host has no sessions, but one disk
+		if site, err := s.order.Site(name); err == nil {
+			if f, ok := site.(*ftp.Site); ok {
+				limit = f.Config().MaxSessions
+			}
 		}
-	}
-	if s.order.MaxSessions > 0 {
-		limit = min(limit, s.order.MaxSessions)
-	}
-	if limit > 2 {
-		limit--
+		if s.order.MaxSessions > 0 {
+			limit = min(limit, s.order.MaxSessions)
+		}
+		if limit > 2 {
+			limit--
+		}
+		s.limits[name] = limit
 	}
 	return limit - s.busy[name]
 }
@@ -332,7 +380,10 @@ func (s *schedule) expandOnce(ctx context.Context, trees []state.Transfer) (Expa
 			return nil
 		}
 		err := s.Store.Expand(ctx, trees, groups, false)
-		groups = nil
+		groups = groups[:0]
+		if err == nil {
+			s.results <- result{more: true}
+		}
 		return err
 	})
 	if err != nil {
@@ -347,6 +398,10 @@ func (s *schedule) expandOnce(ctx context.Context, trees []state.Transfer) (Expa
 
 // settle takes note of what became of what was started.
 func (s *schedule) settle(r result) {
+	if r.more {
+		s.allFiles = false
+		return
+	}
 	s.running--
 	for _, name := range r.sites {
 		s.busy[name]--
@@ -388,14 +443,12 @@ func (s *schedule) settleTrees(r result) {
 func (s *schedule) settleFile(r result) {
 	t := r.transfers[0]
 	g := s.groups[t.First]
-	at := slices.IndexFunc(g.holders, func(h holder) bool { return h.at == r.from })
-	g.holders[at].serves = false
+	at := slices.IndexFunc(g.holders, func(h *holder) bool { return h.at == r.from })
+	h := g.holders[at]
+	h.serves = false
 	if r.err != nil {
-		e, _ := r.err.(*sites.Error)
-		if e != nil && r.from != t.Source && e.Site == r.from.Site {
-			// Who was to serve it cannot. Another does.
-			g.holders = slices.Delete(g.holders, at, at+1)
-			s.files = append([]state.Transfer{t}, s.files...)
+		if s.another(t, h, r.err, r.apart) {
+			s.files = slices.Insert(s.files, 0, t)
 			return
 		}
 		s.fail(t, r.err)
@@ -408,15 +461,56 @@ func (s *schedule) settleFile(r result) {
 	for _, name := range r.sites {
 		s.missed[name] = 0
 	}
+	h.broken = false
 	if r.result.Left != "" {
 		s.Left++
 	} else {
 		s.Summary.Done++
 		s.Bytes += max(r.result.Bytes, 0)
+		if !s.ordered() && !s.order.ASCII {
+			g.holders = append(g.holders, &holder{at: r.result.Destination})
+		}
 	}
-	g.holders = append(g.holders, holder{at: r.result.Destination})
 	s.order.Report.Done(t, r.result)
 	s.forget(t)
+}
+
+// another reports whether a transfer that failed is to be served by another who has the
+// file: where the site of h failed, who was to serve it, or may have, or where there is
+// no way from there. The source has the last word.
+func (s *schedule) another(t state.Transfer, h *holder, err error, apart bool) bool {
+	isSource := h.at == t.Source
+	switch site, said := culprit(err); {
+	case apart:
+		s.apart[way{h.at.Site, t.Dest.Site}] = true
+		if s.hopeless(t) {
+			s.Stopped = append(s.Stopped, &sites.Error{Op: s.order.Verb, Site: t.Dest.Site, Kind: sites.Unsupported,
+				Msg: "no file gets there from " + h.at.Site})
+		}
+	case site == h.at.Site && site != t.Dest.Site:
+		h.broken = true
+	case isSource || site == t.Dest.Site && !(said && sites.KindOf(err).Retryable()):
+		return false
+	default: // a server says that the data connection broke, and not whose doing that was
+		g := s.groups[t.First]
+		if g.plain == nil {
+			g.plain = make(map[int64]bool)
+		}
+		g.plain[t.N] = true
+	}
+	source, others := s.servers(t)
+	return len(others) > 0 || !isSource && source != nil
+}
+
+// culprit returns the site that an error comes from, "" if it tells none, and whether
+// that is what its server said.
+func culprit(err error) (site string, said bool) {
+	for e := (*sites.Error)(nil); errors.As(err, &e); err = e.Err {
+		if e.Site != "" {
+			site, said = e.Site, e.Code != 0
+		}
+	}
+	return site, said
 }
 
 // forget drops what is known of a transfer that has ended.
@@ -437,52 +531,55 @@ func (s *schedule) fail(t state.Transfer, err error) {
 	if e != nil {
 		t.Code = e.Code
 	}
+	site, _ := culprit(err)
 	if err := s.Store.Save(context.Background(), t); err != nil && s.failure == nil {
 		s.failure = err
 		s.stop()
 	}
-	if e == nil || e.Site == "" || s.lost[e.Site] {
+	if site == "" || s.lost[site] {
 		return
 	}
 	switch e.Kind {
 	case sites.NoSpace, sites.Login:
 	case sites.Unreachable, sites.Busy:
-		if s.missed[e.Site]++; s.missed[e.Site] < misses {
+		if s.missed[site]++; s.missed[site] < misses {
 			return
 		}
 	default:
 		return
 	}
-	s.lost[e.Site] = true
+	s.lost[site] = true
 	s.Stopped = append(s.Stopped, err)
 }
 
-// perform performs the transfer of one file, from somebody who has it.
-func (s *schedule) perform(ctx context.Context, t *state.Transfer, from sites.Pathname) (Result, error) {
+// perform performs the transfer of one file, from somebody who has it. apart is as do
+// has it.
+func (s *schedule) perform(ctx context.Context, t *state.Transfer, from sites.Pathname) (result Result, apart bool, err error) {
 	r := Request{Verb: s.order.Verb, Source: from, Dest: t.Dest, Exact: true, Options: s.order.Options,
 		Row: t, Journal: rows{s.Store, s.order},
 		Progress: func(bytes int64) { s.order.Report.Arrived(*t, bytes) }}
-	var err error
 	if r.From, err = s.order.Site(from.Site); err == nil {
 		r.To, err = s.order.Site(t.Dest.Site)
 	}
 	if err != nil {
-		return Result{}, sites.During(s.order.Verb, t.Source, err)
+		return Result{}, false, sites.During(s.order.Verb, t.Source, err)
 	}
 	s.order.Report.Began(*t)
-	result, err := s.Mover.Do(ctx, r)
-	switch {
-	case err != nil:
-		return result, err
-	case result.Left != "":
+	if result, apart, err = s.Mover.do(ctx, r); err != nil {
+		return result, apart, err
+	}
+	if from != t.Source {
+		result.Source, result.From = t.Source, from
+	}
+	if result.Left != "" {
 		err = s.Store.Drop(context.WithoutCancel(ctx), *t)
-	default:
+	} else {
 		err = s.Store.Finish(context.WithoutCancel(ctx), *t, result.Bytes)
 	}
 	if err != nil {
-		return result, &journalError{err}
+		return result, false, &journalError{err}
 	}
-	return result, nil
+	return result, false, nil
 }
 
 // journalError is that of the journal, without which nothing may be done.

@@ -85,6 +85,7 @@ type Result struct {
 	Verb             string         `json:"verb"`
 	Source           sites.Pathname `json:"source"`
 	Destination      sites.Pathname `json:"destination"`
+	From             sites.Pathname `json:"from,omitzero"`      // who served it: a destination that had it already; zero is the source
 	Bytes            int64          `json:"bytes"`              // of the source, now at the destination; -1 where no site tells
 	Choreography     string         `json:"choreography"`       // the one that carried the last byte; "" if an earlier process did
 	BytesThroughUser int64          `json:"bytes_through_user"` // counted on this host's data connections
@@ -136,28 +137,35 @@ func (m *Mover) Needed(ctx context.Context, r Request) (bool, error) {
 
 // Do performs a request and returns when the file is at its destination.
 func (m *Mover) Do(ctx context.Context, r Request) (Result, error) {
+	result, _, err := m.do(ctx, r)
+	return result, err
+}
+
+// do is Do. apart says that the error is that of every file of the two sites: there is
+// no way from the one to the other.
+func (m *Mover) do(ctx context.Context, r Request) (result Result, apart bool, err error) {
 	began := time.Now()
 	w, err := m.prepare(ctx, r)
 	var left *leftOut
 	switch {
 	case errors.As(err, &left):
-		return Result{Verb: r.Verb, Source: r.Source, Destination: r.Dest, Left: left.why}, nil
+		return Result{Verb: r.Verb, Source: r.Source, Destination: r.Dest, Left: left.why}, false, nil
 	case err != nil && ctx.Err() != nil:
 		// Where among its many small steps a transfer was stopped tells nobody anything.
-		return Result{}, sites.During(r.Verb, r.Dest, sites.Stopped(ctx))
+		return Result{}, false, sites.During(r.Verb, r.Dest, sites.Stopped(ctx))
 	case err != nil:
-		return Result{}, err
+		return Result{}, w.plan.Barred(), err
 	}
 	resumed := w.row.Phase != state.Waiting
 	if err := w.run(ctx); err != nil {
-		return Result{}, sites.During(r.Verb, r.Dest, err)
+		return Result{}, false, sites.During(r.Verb, r.Dest, err)
 	}
 	return Result{
 		Verb: r.Verb, Source: r.Source, Destination: w.ask.Dest,
 		Bytes: w.bytes, Choreography: w.figure.Name, Route: w.figure.Summary,
 		BytesThroughUser: max(w.in.Load(), w.out.Load()), Verified: w.verified, Digest: w.algorithm,
 		Seconds: time.Since(began).Seconds(), Attempts: w.row.Attempts, Resumed: resumed,
-	}, nil
+	}, false, nil
 }
 
 // waits returns how long is waited for what.
@@ -197,7 +205,8 @@ type leftOut struct{ why string }
 
 func (e *leftOut) Error() string { return e.why }
 
-// prepare meets the sites, looks at both files and makes the plan.
+// prepare meets the sites, looks at both files and makes the plan. There is work also
+// where there is an error.
 func (m *Mover) prepare(ctx context.Context, r Request) (*work, error) {
 	w := &work{Mover: m, limits: m.waits(), ask: r, row: r.Row, bytes: -1, verified: "none"}
 	if w.row == nil {
@@ -205,7 +214,7 @@ func (m *Mover) prepare(ctx context.Context, r Request) (*work, error) {
 	}
 	w.noRestart = r.ASCII || r.InPlace
 	if err := w.look(ctx); err != nil {
-		return nil, err
+		return w, err
 	}
 	return w, w.choose()
 }
