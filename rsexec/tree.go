@@ -133,16 +133,39 @@ func (e *expansion) expand(ctx context.Context, trees []state.Transfer, add func
 		return done, nil
 	}
 	var broken error
+	var unknown []sites.Entry
 	seen := make(map[string]bool)
-	err = e.x.list(ctx, site, source, func(entry sites.Entry) bool {
+	one := func(entry sites.Entry) {
+		left, failed := e.expandOne(trees[0], branches, entry, add)
+		done.Left += left
+		broken = failed
+	}
+	// The index does not learn the listing: it would hold all of a huge tree, and the
+	// journal holds it already.
+	err = site.List(ctx, source.Path, func(entry sites.Entry) bool {
 		if e.deletes {
 			seen[entry.Name] = true
 		}
-		left, failed := e.expandOne(ctx, site, trees[0], branches, entry, add)
-		done.Left += left
-		broken = failed
+		if entry.Type == sites.Unknown {
+			unknown = append(unknown, entry)
+			return true
+		}
+		one(entry)
 		return broken == nil && ctx.Err() == nil
 	})
+	// A listing of names only. What they are is asked when its session is free again:
+	// there may be no other.
+	for _, entry := range unknown {
+		if err != nil || broken != nil || ctx.Err() != nil {
+			break
+		}
+		name := entry.Name
+		if found, err := site.Stat(ctx, source.Join(name).Path); err == nil {
+			entry = found
+			entry.Name = name
+		} // else the copy tells what is wrong
+		one(entry)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return done, sites.Stopped(ctx)
@@ -185,7 +208,7 @@ func (e *expansion) branch(ctx context.Context, t state.Transfer) (*branch, erro
 		return b, err
 	}
 	b.there = make(map[string]sites.Entry)
-	return b, e.x.list(ctx, site, t.Dest, func(entry sites.Entry) bool { b.there[entry.Name] = entry; return true })
+	return b, site.List(ctx, t.Dest.Path, func(entry sites.Entry) bool { b.there[entry.Name] = entry; return true })
 }
 
 // temporaryPrefix is what the names of files begin with that are not whole yet.
@@ -193,13 +216,8 @@ const temporaryPrefix = ".rsexec."
 
 // expandOne calls add for one file or directory, but for those destinations, counted
 // in left, that have it already.
-func (e *expansion) expandOne(ctx context.Context, site sites.Site, tree state.Transfer, branches []*branch, entry sites.Entry, add func([]state.Transfer) error) (left int, err error) {
+func (e *expansion) expandOne(tree state.Transfer, branches []*branch, entry sites.Entry, add func([]state.Transfer) error) (left int, err error) {
 	p := tree.Source.Join(entry.Name)
-	if entry.Type == sites.Unknown { // a listing of names only
-		if found, err := site.Stat(ctx, p.Path); err == nil {
-			entry = found
-		} // else the copy tells what is wrong
-	}
 	isDirectory := entry.Type == sites.Directory
 	if strings.HasPrefix(entry.Name, temporaryPrefix) || !e.takes(p.Path[min(tree.Root, len(p.Path)):], isDirectory) {
 		return 0, nil
