@@ -1,11 +1,14 @@
 package ftpd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path"
 	"sort"
@@ -20,60 +23,81 @@ type entry struct {
 	target string // of a symbolic link
 }
 
-// errNotDirectory says that only a directory can be listed so.
-var errNotDirectory = errors.New("not a directory")
-
 // unsayable says that a name has a byte that ends a line: no command could name
 // it, and in a listing it would look like two entries.
 func unsayable(name string) bool { return strings.ContainsAny(name, "\r\n\x00") }
 
-// readDirectory returns the entries of the directory name, sorted by their bytes.
-func readDirectory(root *os.Root, name string) (entries []entry, err error) {
-	dir, err := root.OpenRoot(relative(name))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
-	f, err := dir.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	names, err := f.Readdirnames(-1)
-	if err != nil {
-		return nil, err
-	}
-	sort.Strings(names)
-	for _, n := range names {
-		info, err := dir.Lstat(n)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // gone since
-		}
-		if err != nil {
-			return nil, err
-		}
-		e := entry{name: n, info: info}
-		if info.Mode()&fs.ModeSymlink != 0 {
-			if e.target, err = dir.Readlink(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, err
-			}
-		}
-		entries = append(entries, e)
-	}
-	return entries, nil
+// sortedNames is how many names of a directory are held in memory: one of no more
+// entries is listed in the order of their bytes, a larger one in pieces of which each is.
+const sortedNames = 10_000
+
+// A listing is a directory that is open to be read; or one entry.
+type listing struct {
+	dir *os.Root
+	f   *os.File // of dir; nil if there is only the one entry
+	one entry
 }
 
-// readEntries returns the entries of a directory, or the one entry of anything
-// else.
-func readEntries(root *os.Root, name string) ([]entry, error) {
+// readListing begins the listing of the named directory, or of anything else.
+func readListing(root *os.Root, name string) (*listing, error) {
 	info, err := root.Stat(relative(name))
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
-		return readDirectory(root, name)
+	if !info.IsDir() {
+		return &listing{one: entry{name: path.Base(name), info: info}}, nil
 	}
-	return []entry{{name: path.Base(name), info: info}}, nil
+	dir, err := root.OpenRoot(relative(name))
+	if err != nil {
+		return nil, err
+	}
+	f, err := dir.Open(".")
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return &listing{dir: dir, f: f}, nil
+}
+
+func (l *listing) close() error {
+	if l.f == nil {
+		return nil
+	}
+	return errors.Join(l.f.Close(), l.dir.Close())
+}
+
+// each calls yield for each entry.
+func (l *listing) each(yield func(entry) error) error {
+	if l.f == nil {
+		return yield(l.one)
+	}
+	for {
+		names, err := l.f.Readdirnames(sortedNames)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		sort.Strings(names)
+		for _, n := range names {
+			info, err := l.dir.Lstat(n)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // gone since
+			}
+			e := entry{name: n, info: info}
+			if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+				if e.target, err = l.dir.Readlink(n); errors.Is(err, fs.ErrNotExist) {
+					err = nil
+				}
+			}
+			if err == nil {
+				err = yield(e)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // withoutOptions is arg without the options of ls(1) that many users send.
@@ -85,26 +109,34 @@ func withoutOptions(arg string) string {
 	return arg
 }
 
-// listLong is a listing in the form of "ls -l", with network line ends. Sizes are
-// in bytes, times in UTC; owner and group are the same for all. A byte of a name
-// that cannot be said is shown as "?".
-func listLong(root *os.Root, name string) ([]byte, error) {
-	entries, err := readEntries(root, name)
-	if err != nil {
-		return nil, err
-	}
+// longLine returns a function that makes lines in the form of "ls -l". Sizes are in
+// bytes, times in UTC; owner and group are the same for all. A byte of a name that
+// cannot be said is shown as "?".
+func longLine() func(entry) string {
 	shown := strings.NewReplacer("\r", "?", "\n", "?", "\x00", "?")
-	var b bytes.Buffer
 	now := time.Now()
-	for _, e := range entries {
+	return func(e entry) string {
 		line := fmt.Sprintf("%s 1 ftp ftp %12d %s %s", lsMode(e.info.Mode()), e.info.Size(), lsTime(e.info.ModTime(), now), e.name)
 		if e.target != "" {
 			line += " -> " + e.target
 		}
-		b.WriteString(shown.Replace(line))
-		b.WriteString("\r\n")
+		return shown.Replace(line)
 	}
-	return b.Bytes(), nil
+}
+
+// listLong is a listing in the form of "ls -l", with network line ends.
+func listLong(root *os.Root, name string) ([]byte, error) {
+	l, err := readListing(root, name)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	line := longLine()
+	err = l.each(func(e entry) error {
+		b.WriteString(line(e) + "\r\n")
+		return nil
+	})
+	return b.Bytes(), errors.Join(err, l.close())
 }
 
 // lsKinds are the first letters of "ls -l" for what is no plain file.
@@ -142,43 +174,73 @@ func lsTime(t, now time.Time) string {
 	return t.Format("Jan _2 15:04")
 }
 
-// sendText starts a transfer of what make returns for the named directory.
-func (s *session) sendText(ctx context.Context, verb, arg string, make func(root *os.Root, name string) ([]byte, error)) {
+// listingSource is a listing that is sent while it is read, an entry a line. An entry
+// whose line is "" is left out.
+type listingSource struct {
+	*listing
+	line func(entry) string
+}
+
+func (p listingSource) move(t *transfer, conn *net.TCPConn) error {
+	w := bufio.NewWriterSize(stream{t, conn}, 32<<10)
+	var sending error
+	reading := p.each(func(e entry) error {
+		if line := p.line(e); line != "" {
+			_, sending = w.WriteString(line + "\r\n")
+		}
+		return sending
+	})
+	switch {
+	case sending != nil:
+		return sending
+	case reading != nil:
+		return &fileError{reading}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return t.endSending(conn)
+}
+
+func (p listingSource) settle(err error) error {
+	_ = p.close() // it was only read
+	return err
+}
+
+// sendListing starts a transfer of the listing of the named directory; or, unless only
+// a directory will do, of anything else.
+func (s *session) sendListing(ctx context.Context, verb, arg string, onlyDirectory bool, line func(entry) string) {
 	s.takeRestart()
 	name, ok := s.pathname(arg)
 	if !ok || !s.dataReady(sending) {
 		return
 	}
-	text, err := make(s.root, name)
-	if err != nil {
+	l, err := readListing(s.root, name)
+	switch {
+	case err != nil:
 		s.setData(nil)
-		if errors.Is(err, errNotDirectory) {
-			s.reply(badSyntax, name+": not a directory")
-			return
-		}
 		s.refuse(name, err)
-		return
+	case onlyDirectory && l.f == nil:
+		s.setData(nil)
+		s.reply(badSyntax, name+": not a directory")
+	default:
+		s.begin(ctx, verb, name, "Sending a listing of "+name, listingSource{l, line})
 	}
-	s.begin(ctx, verb, name, "Sending a listing of "+name, textSource(text))
 }
 
 // listVerb performs LIST (RFC 959 section 4.1.3).
 func (s *session) listVerb(ctx context.Context, arg string) {
-	s.sendText(ctx, "LIST", withoutOptions(arg), listLong)
+	s.sendListing(ctx, "LIST", withoutOptions(arg), false, longLine())
 }
 
 // nlstVerb performs NLST: the names alone, relative to the directory. Names that
 // cannot be said are left out.
 func (s *session) nlstVerb(ctx context.Context, arg string) {
-	s.sendText(ctx, "NLST", withoutOptions(arg), func(root *os.Root, name string) ([]byte, error) {
-		entries, err := readEntries(root, name)
-		var b bytes.Buffer
-		for _, e := range entries {
-			if !unsayable(e.name) {
-				b.WriteString(e.name + "\r\n")
-			}
+	s.sendListing(ctx, "NLST", withoutOptions(arg), false, func(e entry) string {
+		if unsayable(e.name) {
+			return ""
 		}
-		return b.Bytes(), err
+		return e.name
 	})
 }
 
@@ -186,22 +248,11 @@ func (s *session) nlstVerb(ctx context.Context, arg string) {
 // out.
 func (s *session) mlsdVerb(ctx context.Context, arg string) {
 	facts := s.facts
-	s.sendText(ctx, "MLSD", arg, func(root *os.Root, name string) ([]byte, error) {
-		info, err := root.Stat(relative(name))
-		if err != nil {
-			return nil, err
+	s.sendListing(ctx, "MLSD", arg, true, func(e entry) string {
+		if unsayable(e.name) {
+			return ""
 		}
-		if !info.IsDir() {
-			return nil, errNotDirectory
-		}
-		entries, err := readDirectory(root, name)
-		var b bytes.Buffer
-		for _, e := range entries {
-			if !unsayable(e.name) {
-				b.WriteString(facts.of(e) + " " + e.name + "\r\n")
-			}
-		}
-		return b.Bytes(), err
+		return facts.of(e) + " " + e.name
 	})
 }
 

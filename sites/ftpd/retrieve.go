@@ -148,15 +148,3 @@ func sourceFault(err error) error {
 	}
 	return err
 }
-
-// textSource is a text, with network line ends, that is sent.
-type textSource []byte
-
-func (p textSource) move(t *transfer, conn *net.TCPConn) error {
-	if _, err := (stream{t, conn}).Write(p); err != nil {
-		return err
-	}
-	return t.endSending(conn)
-}
-
-func (p textSource) settle(err error) error { return err }
