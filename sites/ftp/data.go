@@ -200,7 +200,7 @@ func (s *Session) dialer(port int) connector {
 func (s *Session) dialerFrom(from netip.AddrPort, port int) connector {
 	to := netip.AddrPortFrom(s.Peer(), uint16(port))
 	return func(ctx context.Context) (*net.TCPConn, error) {
-		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(from)}
+		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(from), Control: socket.Late}
 		if from.Port() != 0 {
 			d.Control = socket.Reuse
 		}

@@ -66,6 +66,7 @@ func (a *active) discard() {
 func (a *active) connect(ctx context.Context) (*net.TCPConn, error) {
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(a.local)}
 	dialer.SetMultipathTCP(false)
+	dialer.Control = socket.Late
 	if a.local.Port() != 0 {
 		dialer.Control = socket.Reuse
 	}
