@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -63,6 +62,7 @@ type Transfer struct {
 	Phase     Phase
 	Temporary string // the path that is written to; "" is the destination's own
 	Aside     string // where the old destination went while the new one takes its name
+	Turn      bool   // nobody else may append to the destination
 	There     bool   // the destination was there before
 	Before    int64  // the size of the file that is written to, before; -1 is not known
 	Arrived   int64  // how many bytes of the source are known to have arrived
@@ -76,13 +76,13 @@ type Transfer struct {
 }
 
 const columns = `job, n, parent, first, what, root, source_site, source, dest_site, dest, size, modified, phase, temporary, aside,
-	there, before, arrived, verified, attempts, failed, kind, code, error`
+	turn, there, before, arrived, verified, attempts, failed, kind, code, error`
 
 // values returns the columns of a transfer.
 func (t *Transfer) values() []any {
 	return []any{t.Job, t.N, t.Parent, t.First, int(t.What), t.Root, t.Source.Site, []byte(t.Source.Path), t.Dest.Site, []byte(t.Dest.Path),
 		t.Size, milli(t.Modified), int(t.Phase), []byte(t.Temporary), []byte(t.Aside),
-		t.There, t.Before, t.Arrived, t.Verified, t.Attempts, milli(t.Failed), int(t.Kind), t.Code, t.Error}
+		t.Turn, t.There, t.Before, t.Arrived, t.Verified, t.Attempts, milli(t.Failed), int(t.Kind), t.Code, t.Error}
 }
 
 // scan reads the columns of a transfer.
@@ -91,7 +91,7 @@ func (t *Transfer) scan(row interface{ Scan(...any) error }) error {
 	var modified, failed int64
 	err := row.Scan(&t.Job, &t.N, &t.Parent, &t.First, &t.What, &t.Root, &t.Source.Site, &source, &t.Dest.Site, &dest,
 		&t.Size, &modified, &t.Phase, &temporary, &aside,
-		&t.There, &t.Before, &t.Arrived, &t.Verified, &t.Attempts, &failed, &t.Kind, &t.Code, &t.Error)
+		&t.Turn, &t.There, &t.Before, &t.Arrived, &t.Verified, &t.Attempts, &failed, &t.Kind, &t.Code, &t.Error)
 	t.Source.Path, t.Dest.Path = string(source), string(dest)
 	t.Temporary, t.Aside = string(temporary), string(aside)
 	t.Modified, t.Failed = fromMilli(modified), fromMilli(failed)
@@ -178,9 +178,9 @@ func (s *Store) Save(ctx context.Context, t Transfer) error {
 
 func save(ctx context.Context, tx *transaction, t Transfer) error {
 	r, err := tx.ExecContext(ctx, `UPDATE transfer SET dest_site = ?, dest = ?, size = ?, modified = ?, phase = ?, temporary = ?, aside = ?,
-		there = ?, before = ?, arrived = ?, verified = ?, attempts = ?, failed = ?, kind = ?, code = ?, error = ? WHERE job = ? AND n = ?`,
+		turn = ?, there = ?, before = ?, arrived = ?, verified = ?, attempts = ?, failed = ?, kind = ?, code = ?, error = ? WHERE job = ? AND n = ?`,
 		t.Dest.Site, []byte(t.Dest.Path), t.Size, milli(t.Modified), int(t.Phase), []byte(t.Temporary), []byte(t.Aside),
-		t.There, t.Before, t.Arrived, t.Verified, t.Attempts, milli(t.Failed), int(t.Kind), t.Code, t.Error, t.Job, t.N)
+		t.Turn, t.There, t.Before, t.Arrived, t.Verified, t.Attempts, milli(t.Failed), int(t.Kind), t.Code, t.Error, t.Job, t.N)
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (s *Store) Drop(ctx context.Context, t Transfer) error {
 // finish drops a transfer; or keeps it as done, while its tree is not wholly in the
 // journal, so that it is not added again.
 func finish(ctx context.Context, tx *transaction, t Transfer) error {
-	r, err := tx.ExecContext(ctx, `UPDATE transfer SET phase = ?, failed = 0 WHERE job = ? AND n = ?
+	r, err := tx.ExecContext(ctx, `UPDATE transfer SET phase = ?, failed = 0, turn = 0 WHERE job = ? AND n = ?
 		AND EXISTS (SELECT 1 FROM transfer WHERE job = ? AND n = ? AND phase < ?)`, int(Done), t.Job, t.N, t.Job, t.Parent, int(Done))
 	if err != nil {
 		return err
@@ -269,21 +269,55 @@ func (s *Store) Names(ctx context.Context, job int64) (identities map[string]str
 	return identities, fail("read the journal", rows.Err())
 }
 
-// BeginAppend keeps a transfer that is about to append to its destination, unless a
-// transfer of another job has begun to append to the same file and is not done: then
-// it returns that job.
-func (s *Store) BeginAppend(ctx context.Context, t Transfer) (other Job, ok bool, err error) {
-	err = s.durably(ctx, func(ctx context.Context, tx *transaction) error {
-		err := tx.QueryRowContext(ctx, `SELECT j.id, j.statement, j.owner, j.begun FROM transfer t JOIN job j ON j.id = t.job
-			WHERE t.phase = 1 AND t.dest = ? AND t.job <> ? AND j.verb = 'APPEND'
-			AND (SELECT identity FROM job_site WHERE job = t.job AND name = t.dest_site) = (SELECT identity FROM job_site WHERE job = ? AND name = ?)`,
-			[]byte(t.Dest.Path), t.Job, t.Job, t.Dest.Site).Scan(&other.ID, &other.Statement, &other.Owner, new(int64))
-		if ok = errors.Is(err, sql.ErrNoRows); !ok {
+// TakeTurn keeps a transfer whose turn it is from now on to append to its destination:
+// no other job may do so until this one is done, or is saved without its turn. It
+// returns the job that has the turn instead, if one does. The turn of a process that
+// ended before anything was begun is none.
+func (s *Store) TakeTurn(ctx context.Context, t *Transfer) (other Job, ok bool, err error) {
+	mine := *t
+	mine.Turn = true
+	err = s.change(ctx, func(ctx context.Context, tx *transaction) error {
+		if other, err = s.turnOf(ctx, tx, mine); err != nil {
 			return err
 		}
-		return save(ctx, tx, t)
+		if ok = other.ID == 0; !ok {
+			return nil
+		}
+		return save(ctx, tx, mine)
 	})
-	return other, ok, fail("write the journal", err)
+	if err != nil {
+		return other, false, fail("write the journal", err)
+	}
+	t.Turn = ok
+	return other, ok, nil
+}
+
+// turnOf returns the other job that has the turn at the destination of a transfer.
+func (s *Store) turnOf(ctx context.Context, tx *transaction, t Transfer) (Job, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT j.id, j.statement, j.owner, t.phase FROM transfer t JOIN job j ON j.id = t.job
+		WHERE t.turn = 1 AND t.dest = ? AND t.job <> ?
+		AND (SELECT identity FROM job_site WHERE job = t.job AND name = t.dest_site) = (SELECT identity FROM job_site WHERE job = ? AND name = ?)`,
+		[]byte(t.Dest.Path), t.Job, t.Job, t.Dest.Site)
+	if err != nil {
+		return Job{}, err
+	}
+	defer rows.Close() // Err tells what matters
+	for rows.Next() {
+		var other Job
+		var phase Phase
+		if err := rows.Scan(&other.ID, &other.Statement, &other.Owner, &phase); err != nil {
+			return Job{}, err
+		}
+		if phase > Waiting || s.Alive(other.Owner) {
+			return other, nil
+		}
+	}
+	return Job{}, rows.Err()
+}
+
+// BeginTransfer keeps a transfer as it is, also if the system ends.
+func (s *Store) BeginTransfer(ctx context.Context, t Transfer) error {
+	return fail("write the journal", s.durably(ctx, func(ctx context.Context, tx *transaction) error { return save(ctx, tx, t) }))
 }
 
 func (s *Store) transfers(ctx context.Context, yield func(Transfer) bool, from, where string, args ...any) error {
@@ -356,7 +390,7 @@ func (s *Store) Claim(ctx context.Context, j Job) (ok bool, err error) {
 		if ok = n > 0; err != nil || !ok {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE transfer SET failed = 0 WHERE job = ? AND failed <> 0", j.ID)
+		_, err = tx.ExecContext(ctx, "UPDATE transfer SET failed = 0, turn = turn AND phase > ? WHERE job = ? AND (failed <> 0 OR turn <> 0)", int(Waiting), j.ID)
 		return err
 	})
 	return ok, fail("write the journal", err)

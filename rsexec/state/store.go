@@ -117,6 +117,10 @@ var migrations = []string{
 	CREATE INDEX transfer_begun ON transfer (dest) WHERE phase = 1;`,
 	// Trees are few among many files.
 	`CREATE INDEX transfer_tree ON transfer (job, n) WHERE what = 1;`,
+	`ALTER TABLE transfer ADD COLUMN turn INTEGER NOT NULL DEFAULT 0; -- no other job may append to dest
+	UPDATE transfer SET turn = 1 WHERE phase = 1 AND job IN (SELECT id FROM job WHERE verb = 'APPEND');
+	DROP INDEX transfer_begun;
+	CREATE INDEX transfer_turn ON transfer (dest) WHERE turn = 1;`,
 }
 
 // Open opens the state file. A file that is missing is made, and its folder,

@@ -117,6 +117,15 @@ func (t *transaction) QueryRowContext(ctx context.Context, query string, args ..
 	return statement.QueryRowContext(ctx, args...)
 }
 
+// QueryContext performs a statement that returns rows.
+func (t *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	statement, err := t.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return statement.QueryContext(ctx, args...)
+}
+
 func (t *transaction) statement(ctx context.Context, query string) (*sql.Stmt, error) {
 	if statement := t.made[query]; statement != nil {
 		return statement, nil

@@ -146,9 +146,6 @@ func (w *work) sweep(ctx context.Context) {
 func (w *work) recall(ctx context.Context) (complete bool, err error) {
 	if w.ask.appends() {
 		w.touched = true
-		if err := w.begin(ctx); err != nil {
-			return false, err
-		}
 		return w.account(ctx, &failure{err: errors.New("rsexec ended in the middle of it")})
 	}
 	if complete, err = w.accountForCopy(ctx, false); err == nil && !complete {

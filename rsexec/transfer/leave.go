@@ -53,7 +53,7 @@ func (w *work) leave(ctx context.Context, err error) error {
 // leaveAppend says in e what an APPEND left. One that left nothing can be begun again.
 func (w *work) leaveAppend(ctx context.Context, e *sites.Error, over bool) {
 	if !w.touched {
-		w.row.Phase = state.Waiting
+		w.row.Phase, w.row.Turn = state.Waiting, false
 		w.keep(ctx, e)
 		return
 	}
@@ -69,7 +69,7 @@ func (w *work) leaveAppend(ctx context.Context, e *sites.Error, over bool) {
 	case now != w.row.Before:
 		e.Hint = fmt.Sprintf("%d bytes were appended to the %d that were there", now-w.row.Before, w.row.Before)
 	default:
-		w.row.Phase = state.Waiting
+		w.row.Phase, w.row.Turn = state.Waiting, false
 		w.keep(ctx, e)
 	}
 }

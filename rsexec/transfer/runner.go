@@ -37,7 +37,8 @@ type JobStore interface {
 	Next(ctx context.Context, job, n int64, trees bool, limit int) ([]state.Transfer, error)
 	Expand(ctx context.Context, trees []state.Transfer, groups [][]state.Transfer, whole bool) error
 	Save(ctx context.Context, t state.Transfer) error
-	BeginAppend(ctx context.Context, t state.Transfer) (other state.Job, ok bool, err error)
+	TakeTurn(ctx context.Context, t *state.Transfer) (other state.Job, ok bool, err error)
+	BeginTransfer(ctx context.Context, t state.Transfer) error
 	Finish(ctx context.Context, t state.Transfer, bytes int64) error
 	Drop(ctx context.Context, t state.Transfer) error
 	Alive(owner string) bool
@@ -609,13 +610,22 @@ const (
 	lastLook  = time.Second
 )
 
-// Begin implements Journal.
+// Begin implements Journal. What an APPEND is about to do outlives even the end of the
+// system; a COPY can be made again.
 func (r rows) Begin(ctx context.Context, t *state.Transfer) error {
 	if r.order.Verb != Append {
 		return r.Save(ctx, t)
 	}
+	if err := r.store.BeginTransfer(ctx, *t); err != nil {
+		return &journalError{err}
+	}
+	return nil
+}
+
+// Turn implements Journal.
+func (r rows) Turn(ctx context.Context, t *state.Transfer) error {
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		other, ok, err := r.store.BeginAppend(ctx, *t)
+		other, ok, err := r.store.TakeTurn(ctx, t)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return sites.Stopped(ctx)

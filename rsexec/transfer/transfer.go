@@ -68,9 +68,12 @@ const (
 
 // A Journal keeps how far transfers are, so that another process can go on.
 type Journal interface {
-	// Begin keeps a transfer that is about to change its destination. Where it
-	// appends, it waits until no other transfer is appending to the same file; the
-	// error is of kind Conflict if one broke off in the middle of that.
+	// Turn waits until no other transfer is appending to the same file, and keeps the
+	// others waiting until this one is done, or saved without its turn. The error is of
+	// kind Conflict if one broke off in the middle of appending.
+	Turn(ctx context.Context, t *state.Transfer) error
+
+	// Begin keeps a transfer that is about to change its destination.
 	Begin(ctx context.Context, t *state.Transfer) error
 
 	// Save keeps a transfer as it is.
@@ -213,10 +216,29 @@ func (m *Mover) prepare(ctx context.Context, r Request) (*work, error) {
 		w.row = &state.Transfer{Size: -1}
 	}
 	w.noRestart = r.ASCII || r.InPlace
-	if err := w.look(ctx); err != nil {
-		return w, err
+	err := w.takeTurn(ctx)
+	if err == nil {
+		err = w.look(ctx)
 	}
-	return w, w.choose()
+	if err == nil {
+		err = w.choose()
+	}
+	if err != nil && w.row.Turn && w.row.Phase == state.Waiting {
+		w.row.Turn = false
+		if unsaved := w.save(ctx); unsaved != nil {
+			err = unsaved
+		}
+	}
+	return w, err
+}
+
+// takeTurn waits for others that append to the same file: what they have appended counts
+// as what was there before.
+func (w *work) takeTurn(ctx context.Context) error {
+	if w.ask.Journal == nil || !w.ask.appends() || w.row.Phase != state.Waiting {
+		return nil
+	}
+	return w.ask.Journal.Turn(ctx, w.row)
 }
 
 // look meets the sites and looks at the files, as far as they are not known from
