@@ -44,7 +44,8 @@ func (j *journal) open(ctx context.Context, notice func(string)) (*state.Store, 
 	if j.file != nil {
 		var err error
 		if store, err = j.file.open(); err == nil {
-			j.once.Do(func() { j.err = store.Sweep(ctx, time.Now().Add(-jobAge)) })
+			// What calls a statement off is no reason why there should be no journal.
+			j.once.Do(func() { j.err = store.Sweep(context.WithoutCancel(ctx), time.Now().Add(-jobAge)) })
 			return store, j.err
 		}
 		j.once.Do(func() { notice(fmt.Sprintf("%v: jobs cannot be gone on with after the end of this shell", err)) })

@@ -427,7 +427,8 @@ func (s *Store) ForgetJob(ctx context.Context, id int64) error {
 }
 
 // Sweep drops the jobs whose process ended before all their transfers were in the
-// journal, of which nothing was begun, and those that ended before a time.
+// journal, of which nothing was begun, and those that ended before a time. What else
+// processes left that ended goes as well.
 func (s *Store) Sweep(ctx context.Context, before time.Time) error {
 	var dead []int64
 	err := s.jobs(ctx, func(j Job) bool {
@@ -439,6 +440,7 @@ func (s *Store) Sweep(ctx context.Context, before time.Time) error {
 	if err != nil {
 		return err
 	}
+	s.sweepOwners()
 	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		for _, id := range dead {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM job WHERE id = ?", id); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -30,18 +31,25 @@ func (o *owner) token(file string) (string, error) {
 	if o.name != "" {
 		return o.name, nil
 	}
-	// The number of the process is for people.
-	name := fmt.Sprintf("%d-%s", os.Getpid(), strings.ToLower(rand.Text()[:8]))
-	lock := flock.New(lockFile(file, name), flock.SetPermissions(0o600))
-	locked, err := lock.TryLock()
-	if err == nil && !locked {
-		err = errors.New("the lock file of this process is locked by another")
+	for {
+		// The number of the process is for people.
+		name := fmt.Sprintf("%d-%s", os.Getpid(), strings.ToLower(rand.Text()[:8]))
+		lock := flock.New(lockFile(file, name), flock.SetPermissions(0o600))
+		locked, err := lock.TryLock()
+		if err != nil {
+			return "", err
+		}
+		if locked {
+			if _, err := os.Stat(lock.Path()); err == nil {
+				o.name, o.lock = name, lock
+				return name, nil
+			}
+			if err := lock.Unlock(); err != nil {
+				return "", err
+			}
+		}
+		// Another process swept it away before it was locked.
 	}
-	if err != nil {
-		return "", err
-	}
-	o.name, o.lock = name, lock
-	return name, nil
 }
 
 // release says that this process owns nothing any more.
@@ -56,7 +64,8 @@ func (o *owner) release() error {
 	return errors.Join(o.lock.Unlock(), remove(name))
 }
 
-// Alive reports whether the process that an owner is still runs.
+// Alive reports whether the process that an owner is still runs. If it does not its lock
+// file goes.
 func (s *Store) Alive(name string) bool {
 	s.owner.mu.Lock()
 	own := s.owner.name
@@ -69,12 +78,22 @@ func (s *Store) Alive(name string) bool {
 		return !errors.Is(err, fs.ErrNotExist) // where that cannot be told nobody's job is taken away
 	}
 	lock := flock.New(file, flock.SetPermissions(0o600))
-	free, err := lock.TryLock()
+	free, err := lock.TryRLock() // shared with others that ask
 	if err != nil || !free {
 		return true
 	}
 	// The file is of no use any more, and nobody waits for it.
 	return errors.Join(lock.Unlock(), remove(file)) != nil
+}
+
+// sweepOwners removes the lock files of processes that have ended.
+func (s *Store) sweepOwners() {
+	entries, _ := os.ReadDir(filepath.Dir(s.file)) // those that cannot be seen remain
+	for _, e := range entries {
+		if name, ok := strings.CutPrefix(e.Name(), filepath.Base(lockFile(s.file, ""))); ok {
+			s.Alive(name)
+		}
+	}
 }
 
 // remove removes a file that may be gone.

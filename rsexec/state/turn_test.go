@@ -1,8 +1,13 @@
 package state
 
 import (
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"rsexec/sites"
 )
@@ -108,4 +113,64 @@ func TestTurns(t *testing.T) {
 		t.Fatal(err)
 	}
 	turn(t, second, &c, 0)
+}
+
+// TestAlive holds that several processes can ask at once whether one has ended.
+func TestAlive(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.db")
+	s := shell(t, file)
+	defer s.Close() // the test is over
+	for range 50 {
+		dead := lockFile(file, "1-dead")
+		if err := os.WriteFile(dead, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if s.Alive("1-dead") {
+					t.Error("it has ended")
+				}
+			})
+		}
+		all.Wait()
+		if _, err := os.Stat(dead); err == nil {
+			t.Error("its file is left")
+		}
+	}
+	held := flock.New(lockFile(file, "2-alive"))
+	if ok, err := held.TryLock(); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if !s.Alive("2-alive") {
+		t.Error("it is alive")
+	}
+	if err := held.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSweep holds that what a process leaves that ended before it had a job goes.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "state.db")
+	s := shell(t, file)
+	defer s.Close() // the test is over
+	dead := lockFile(file, "1-dead")
+	if err := os.WriteFile(dead, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	job := appending(t, s, "ftp://u@h")
+	if err := s.Sweep(t.Context(), time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dead); err == nil {
+		t.Error("the file of a process that ended is left")
+	}
+	if _, ok, err := s.Job(t.Context(), job.Job); err != nil || !ok {
+		t.Error("the job of one that lives is gone", err)
+	}
+	if owners, err := filepath.Glob(lockFile(file, "*")); err != nil || len(owners) != 1 {
+		t.Errorf("owners: %v, %v", owners, err)
+	}
 }
