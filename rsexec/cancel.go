@@ -2,10 +2,8 @@ package rsexec
 
 import (
 	"context"
-	"fmt"
 
 	"rsexec/grammar"
-	"rsexec/sites"
 )
 
 // cancelJob performs CANCEL (JOB) n.
@@ -24,7 +22,7 @@ func (x *Executive) cancelJob(ctx context.Context, st *grammar.Statement) error 
 		return nil
 	}
 	if j.Ended.IsZero() && store.Alive(j.Owner) {
-		return &sites.Error{Op: st.Verb.Name, Kind: sites.Unsupported, Msg: fmt.Sprintf("job %d runs in another shell", j.ID), Hint: "cancel it there"}
+		return named(st, x.isRunning(ctx, store, j))
 	}
 	return nil
 }

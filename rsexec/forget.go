@@ -47,7 +47,7 @@ func (x *Executive) forgetJob(ctx context.Context, store *state.Store, j state.J
 	if j.Ended.IsZero() {
 		ok, err := store.Claim(ctx, j)
 		if err == nil && !ok {
-			err = &sites.Error{Kind: sites.Conflict, Msg: fmt.Sprintf("job %d is at work", j.ID), Hint: fmt.Sprintf("CANCEL %d stops it", j.ID)}
+			err = x.isRunning(ctx, store, j)
 		}
 		if err != nil {
 			return err

@@ -83,11 +83,34 @@ func (x *Executive) eventOf(store *state.Store, j state.Job) jobEvent {
 		counts += fmt.Sprintf(", %d failed", e.Failed)
 	}
 	where := ""
-	if process, _, ok := strings.Cut(j.Owner, "-"); ok && e.State == "running" && x.jobs.get(j.ID) == nil {
-		where = " in process " + process
+	if e.State == "running" {
+		where = x.processOf(j)
 	}
 	e.shown = fmt.Sprintf("%4d  %-7s%s  %s, %s  begun %s\n      %s\n", e.ID, e.State, where, counts, humanize.IBytes(uint64(e.Bytes)),
 		j.Begun.Local().Format("2006-01-02 15:04"), sites.Printable(e.Statement))
+	return e
+}
+
+// processOf says in which process a job runs, if that is another.
+func (x *Executive) processOf(j state.Job) string {
+	process, _, owned := strings.Cut(j.Owner, "-")
+	if !owned || x.jobs.get(j.ID) != nil {
+		return ""
+	}
+	return " in process " + process
+}
+
+// isRunning is the error of a job that cannot be had now, for it runs.
+func (x *Executive) isRunning(ctx context.Context, store *state.Store, j state.Job) error {
+	if now, ok, err := store.Job(ctx, j.ID); err != nil {
+		return err
+	} else if ok {
+		j = now // another shell may have gone on with it meanwhile
+	}
+	e := &sites.Error{Kind: sites.Conflict, Msg: fmt.Sprintf("job %d runs%s", j.ID, x.processOf(j))}
+	if x.jobs.get(j.ID) != nil {
+		e.Hint = fmt.Sprintf("CANCEL %d stops it", j.ID)
+	}
 	return e
 }
 

@@ -19,8 +19,9 @@ func (x *Executive) resume(ctx context.Context, st *grammar.Statement) error {
 	}
 	var list []state.Job
 	operand := st.Operand(0).Value()
+	all := strings.EqualFold(operand, grammar.All)
 	switch {
-	case operand == "" || strings.EqualFold(operand, grammar.All):
+	case operand == "" || all:
 		err = store.Jobs(ctx, func(j state.Job) bool {
 			if j.Ended.IsZero() && !store.Alive(j.Owner) {
 				list = append(list, j)
@@ -49,7 +50,7 @@ func (x *Executive) resume(ctx context.Context, st *grammar.Statement) error {
 	}
 	failed := &someFailed{verb: st.Verb.Name, total: len(list)}
 	for _, j := range list {
-		err := x.resumeJob(ctx, st, store, j)
+		err := x.resumeJob(ctx, st, store, j, all)
 		switch {
 		case err == nil:
 		case len(list) == 1 || ctx.Err() != nil:
@@ -63,8 +64,9 @@ func (x *Executive) resume(ctx context.Context, st *grammar.Statement) error {
 	return failed.orNil()
 }
 
-// resumeJob goes on with one job, in the background if the statement says so.
-func (x *Executive) resumeJob(ctx context.Context, st *grammar.Statement, store *state.Store, j state.Job) error {
+// resumeJob goes on with one job, in the background if the statement says so. all says
+// that it is none of those that are meant if another shell was faster.
+func (x *Executive) resumeJob(ctx context.Context, st *grammar.Statement, store *state.Store, j state.Job, all bool) error {
 	statement, err := parseJob(j)
 	if err == nil {
 		err = x.sameSites(ctx, store, j)
@@ -73,8 +75,11 @@ func (x *Executive) resumeJob(ctx context.Context, st *grammar.Statement, store 
 		return named(st, err)
 	}
 	ok, err := store.Claim(ctx, j)
-	if err == nil && !ok {
-		err = &sites.Error{Kind: sites.Conflict, Msg: fmt.Sprintf("job %d is at work", j.ID)}
+	switch {
+	case err == nil && !ok && all:
+		return nil
+	case err == nil && !ok:
+		err = x.isRunning(ctx, store, j)
 	}
 	if err != nil {
 		return named(st, err)

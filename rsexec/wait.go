@@ -2,7 +2,6 @@ package rsexec
 
 import (
 	"context"
-	"fmt"
 
 	"rsexec/grammar"
 	"rsexec/sites"
@@ -32,7 +31,7 @@ func (x *Executive) wait(ctx context.Context, st *grammar.Statement) error {
 	r := x.jobs.get(j.ID)
 	if r == nil {
 		if j.Ended.IsZero() && store.Alive(j.Owner) {
-			return &sites.Error{Op: st.Verb.Name, Kind: sites.Unsupported, Msg: fmt.Sprintf("job %d runs in another shell", j.ID)}
+			return named(st, x.isRunning(ctx, store, j))
 		}
 		return nil
 	}
