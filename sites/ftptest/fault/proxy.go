@@ -52,6 +52,10 @@ type Options struct {
 	// Faults are what goes wrong.
 	Faults Plan
 
+	// Struck is called when a fault happens, before it has its effect: nothing passes on its
+	// connection before Struck returns. It may be nil.
+	Struck func(Fault)
+
 	// StallTime is how long a stalled connection is kept if nobody closes it; 0 is a
 	// minute.
 	StallTime time.Duration
@@ -65,6 +69,7 @@ type Proxy struct {
 	addr      netip.Addr
 	server    netip.AddrPort
 	plan      Plan
+	struck    func(Fault)
 	stallTime time.Duration
 	listener  *net.TCPListener
 	all       sync.WaitGroup
@@ -115,7 +120,7 @@ func Listen(server string, o Options) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{
-		Host: o.Host, server: unmapped(to), plan: o.Faults, seen: make([]int, len(o.Faults)),
+		Host: o.Host, server: unmapped(to), plan: o.Faults, struck: o.Struck, seen: make([]int, len(o.Faults)),
 		stallTime: o.StallTime, closed: make(chan struct{}), held: make(map[*kept]struct{}),
 	}
 	if p.stallTime == 0 {
@@ -217,6 +222,17 @@ func (p *Proxy) keep(end func()) (forget func()) {
 // strike counts a moment and returns the faults that happen at it. One that ends the
 // connection is the last: those behind it wait for another moment.
 func (p *Proxy) strike(m moment) []Fault {
+	struck := p.count(m)
+	if p.struck != nil {
+		for _, f := range struck {
+			p.struck(f)
+		}
+	}
+	return struck
+}
+
+// count counts a moment and returns the faults that happen at it.
+func (p *Proxy) count(m moment) []Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var struck []Fault

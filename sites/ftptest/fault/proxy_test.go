@@ -737,3 +737,23 @@ func thereAndBack(ctx context.Context, f *ftp.Site, text string) error {
 	}
 	return err
 }
+
+// TestStruck holds that the test has its say in the middle of a transfer: what it does when
+// a fault happens is done before the next byte.
+func TestStruck(t *testing.T) {
+	const at = 1000
+	s := serve(t, "127.0.0.1", ftpd.Modern)
+	var seen atomic.Int64
+	p := Start(t, s.Addr(), Options{Faults: Plan{{What: Delay, Where: Up, Byte: at, Delay: time.Millisecond}}, Struck: func(f Fault) {
+		for seen.Load() < at { // it has passed, and is on its way to the disk
+			seen.Store(int64(len(disk(t, s, "a"))))
+			runtime.Gosched()
+		}
+	}})
+	if err := store(within(t), site(t, s, p, ""), "/a", strings.Repeat("x", 2*at), sites.Replace); err != nil {
+		t.Fatal(err)
+	}
+	if n := seen.Load(); n != at || len(disk(t, s, "a")) != 2*at {
+		t.Errorf("%d bytes were there, and then %d", n, len(disk(t, s, "a")))
+	}
+}
