@@ -11,7 +11,7 @@ import (
 )
 
 func TestParseURL(t *testing.T) {
-	base := Config{Name: "SITE1", Scheme: "ftp", Host: "h", Port: 21, User: "u", Password: "p", MaxSessions: DefaultMaxSessions, Timeout: 30 * time.Second}
+	base := Config{Name: "SITE1", Scheme: "ftp", Host: "h", Port: 21, User: "u", Password: "p", MaxSessions: DefaultMaxSessions, Timeout: 30 * time.Second, StallTimeout: DefaultStall}
 	with := func(change func(*Config)) Config { c := base; change(&c); return c }
 	for url, want := range map[string]Config{
 		"ftp://u:p@h":                                base,
@@ -21,6 +21,7 @@ func TestParseURL(t *testing.T) {
 		"ftp://h":                                    with(func(c *Config) { c.User, c.Password = "anonymous", "rsexec@" }),
 		"ftp://u@[::1]:21":                           with(func(c *Config) { c.Host, c.Password = "::1", "" }),
 		"ftp://u:p@h?passive=no":                     with(func(c *Config) { c.Active = true }),
+		"ftp://u:p@h?stall-timeout=0":                with(func(c *Config) { c.StallTimeout = 0 }),
 		"ftp://u:p@h?dsk=no":                         with(func(c *Config) { c.NotInDSK = true }),
 		"ftp://u:p@h?tls=off":                        base,
 		"ftp://u:p@h?max-sessions=1":                 with(func(c *Config) { c.MaxSessions = 1 }),

@@ -29,7 +29,7 @@ func manyFiles(matters bool) int {
 }
 
 // plant makes a tree of n small files, of which no two are the same, below a folder.
-func plant(t testing.TB, root, name string, n int) {
+func plantFiles(t testing.TB, root, name string, n int) {
 	t.Helper()
 	for i := range n {
 		dir := filepath.Join(root, name, fmt.Sprintf("d%d", i%7))
@@ -123,7 +123,7 @@ const aWhile = 3 * time.Minute
 func TestSessionLimits(t *testing.T) {
 	check := func(t *testing.T, source, dest, from, to string, n int) {
 		t.Helper()
-		plant(t, from, "tree", n)
+		plantFiles(t, from, "tree", n)
 		status, out := bounded(t, aWhile, "--site", "SITE1="+source, "--site", "SITE2="+dest, "-c", "COPY --recursive SITE1:/tree TO SITE2:/copy")
 		if status != 0 {
 			t.Fatalf("status %d\n%s", status, out)
@@ -186,7 +186,7 @@ func TestSessionLimitsWithinSite(t *testing.T) {
 		t.Run(fmt.Sprintf("by-itself-%d", limit), func(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()
-			plant(t, root, "tree", n)
+			plantFiles(t, root, "tree", n)
 			status, out := bounded(t, aWhile, "--site", fmt.Sprintf("SITE1=%s?max-sessions=%d", serveSite(t, root, nil), limit),
 				"-c", "COPY --recursive SITE1:/tree TO SITE1:/copy")
 			if status != 0 || !strings.Contains(out, fmt.Sprintf("%d by the site itself", n)) {
@@ -197,7 +197,7 @@ func TestSessionLimitsWithinSite(t *testing.T) {
 		t.Run(fmt.Sprintf("to-itself-%d", limit), func(t *testing.T) {
 			t.Parallel()
 			s := ftptest.Start(t, ftptest.VSFTPD, ftptest.Options{}) // it cannot copy
-			plant(t, s.Root, "tree", n)
+			plantFiles(t, s.Root, "tree", n)
 			status, out := bounded(t, aWhile, "--site", fmt.Sprintf("SITE1=%s?max-sessions=%d", s.URL(), limit),
 				"-c", "COPY --recursive SITE1:/tree TO SITE1:/copy")
 			if limit > 1 {
@@ -220,8 +220,8 @@ func TestSessionLimitsWithinSite(t *testing.T) {
 func TestCrosswise(t *testing.T) {
 	n := manyFiles(false)
 	root1, root2 := t.TempDir(), t.TempDir()
-	plant(t, root1, "one", n)
-	plant(t, root2, "two", n)
+	plantFiles(t, root1, "one", n)
+	plantFiles(t, root2, "two", n)
 	named := []string{"--site", "SITE1=" + serveSite(t, root1, nil) + "?max-sessions=1", "--site", "SITE2=" + serveSite(t, root2, nil) + "?max-sessions=1"}
 	perform := func(statements ...string) {
 		args := named

@@ -540,7 +540,7 @@ func (s *schedule) fail(t state.Transfer, err error) {
 	if site == "" || s.lost[site] {
 		return
 	}
-	switch e.Kind {
+	switch sites.KindOf(err) {
 	case sites.NoSpace, sites.Login:
 	case sites.Unreachable, sites.Busy:
 		if s.missed[site]++; s.missed[site] < misses {

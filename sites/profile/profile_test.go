@@ -93,7 +93,7 @@ passive = false
 		"sites/sub/SITE9.toml": "not looked at",
 	})
 	defaults := []sites.Setting{{Option: "max-sessions", Value: "2"}, {Option: "passive", Value: "no"}}
-	base := sites.Config{Scheme: "ftp", Host: "h", Port: 21, MaxSessions: 2, Active: true, Timeout: 30 * time.Second}
+	base := sites.Config{Scheme: "ftp", Host: "h", Port: 21, MaxSessions: 2, Active: true, Timeout: 30 * time.Second, StallTimeout: sites.DefaultStall}
 	with := func(name string, change func(*sites.Config)) sites.Config {
 		c := base
 		c.Name = name
