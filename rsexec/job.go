@@ -17,6 +17,7 @@ import (
 
 	"rsexec/grammar"
 	"rsexec/resolver"
+	"rsexec/rsexec/plan"
 	"rsexec/rsexec/state"
 	"rsexec/rsexec/transfer"
 	"rsexec/sites"
@@ -380,6 +381,9 @@ func (r *jobReport) Began(t state.Transfer) {
 	r.x.tracer.columns(t.Source.Site, t.Dest.Site)
 	r.progress.began(t)
 }
+
+// Going implements transfer.Report.
+func (r *jobReport) Going(t state.Transfer, f plan.Figure) { r.progress.going(t, f) }
 
 // Arrived implements transfer.Report.
 func (r *jobReport) Arrived(t state.Transfer, bytes int64) { r.progress.arrived(t, bytes) }

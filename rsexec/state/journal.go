@@ -371,6 +371,22 @@ func (s *Store) jobs(ctx context.Context, yield func(Job) bool, where string, ar
 	return fail("read the journal", rows.Err())
 }
 
+// Ahead is what a job has yet to do, as far as it is known.
+type Ahead struct {
+	Files   int64
+	Bytes   int64 // of those files whose size is known
+	Unsized int64 // the other files
+	Trees   int64 // directories that are not wholly listed
+}
+
+// Ahead returns what a job has yet to do, without what failed.
+func (s *Store) Ahead(ctx context.Context, job int64) (a Ahead, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE what = 0), coalesce(sum(max(size, 0)) FILTER (WHERE what = 0), 0),
+		count(*) FILTER (WHERE what = 0 AND size < 0), count(*) FILTER (WHERE what = 1)
+		FROM transfer WHERE job = ? AND phase < ? AND failed = 0`, job, int(Done)).Scan(&a.Files, &a.Bytes, &a.Unsized, &a.Trees)
+	return a, fail("read the journal", err)
+}
+
 // Claim makes a job that nobody works on this process's, and has all its transfers
 // tried again. ok is false if another process was faster, or is at work on it.
 func (s *Store) Claim(ctx context.Context, j Job) (ok bool, err error) {

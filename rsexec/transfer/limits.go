@@ -39,7 +39,8 @@ type limits struct {
 	// pause is how long is waited before the second try; it doubles with each.
 	pause time.Duration
 
-	// look is how often it is asked how much has arrived.
+	// look is how often it is asked how much has arrived. What passes this host is
+	// counted there, more often.
 	look time.Duration
 
 	// worth is how many bytes of a broken COPY are worth going on from: with fewer

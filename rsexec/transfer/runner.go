@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"rsexec/rsexec/plan"
 	"rsexec/rsexec/state"
 	"rsexec/sites"
 	"rsexec/sites/ftp"
@@ -48,6 +49,7 @@ type JobStore interface {
 // from several goroutines.
 type Report interface {
 	Began(t state.Transfer)
+	Going(t state.Transfer, f plan.Figure) // is about to be tried that way
 	Arrived(t state.Transfer, bytes int64) // so far
 	Done(t state.Transfer, r Result)
 	Failed(t state.Transfer, err error)
@@ -558,6 +560,7 @@ func (s *schedule) fail(t state.Transfer, err error) {
 func (s *schedule) perform(ctx context.Context, t *state.Transfer, from sites.Pathname) (result Result, apart bool, err error) {
 	r := Request{Verb: s.order.Verb, Source: from, Dest: t.Dest, Exact: true, Options: s.order.Options,
 		Row: t, Journal: rows{s.Store, s.order},
+		Going:    func(f plan.Figure) { s.order.Report.Going(*t, f) },
 		Progress: func(bytes int64) { s.order.Report.Arrived(*t, bytes) }}
 	if r.From, err = s.order.Site(from.Site); err == nil {
 		r.To, err = s.order.Site(t.Dest.Site)

@@ -39,6 +39,9 @@ type Request struct {
 	// Journal keeps Row. It may be nil if Row is.
 	Journal Journal
 
+	// Going is told each figure that is tried, before it is. It may be nil.
+	Going func(f plan.Figure)
+
 	// Progress is told how many bytes of the source have arrived, each time that is
 	// known. It may be nil.
 	Progress func(bytes int64)
@@ -586,6 +589,9 @@ func (w *work) climb(ctx context.Context, f plan.Figure) error {
 	for try := 1; ; try++ {
 		w.row.Attempts++
 		w.figure, w.began = f, w.row.Arrived
+		if w.ask.Going != nil {
+			w.ask.Going(f)
+		}
 		err := w.carry(ctx, f)
 		if err == nil || ctx.Err() != nil {
 			w.touched = true

@@ -24,12 +24,19 @@ func (w *work) watched(ctx context.Context, work func(context.Context) error) er
 	err := work(ctx)
 	stop(nil)
 	<-watched
+	if err == nil && w.ask.Progress != nil && w.row.Size > 0 {
+		w.ask.Progress(w.row.Size) // before that is checked, which may take long
+	}
 	return err
 }
 
 // watch asks now and then how much has arrived, until ctx ends.
 func (w *work) watch(ctx context.Context, stop context.CancelCauseFunc) {
-	tick := time.NewTicker(w.limits.look)
+	look := w.limits.look
+	if w.figure.ThroughUser() {
+		look /= 5 // nobody is asked: it is counted here
+	}
+	tick := time.NewTicker(look)
 	defer tick.Stop()
 	stall := w.stallTimeout()
 	last, since := int64(-1), time.Now()

@@ -24,7 +24,6 @@ func oneSite(r Request) bool {
 // within runs a figure in which the one site of both files copies the file itself.
 // It takes one session.
 func (w *work) within(ctx context.Context, f plan.Figure) error {
-	w.row.Arrived = 0
 	site := w.ask.To.(*ftp.Site) // the plan has no such figure for another kind
 	sessions, err := site.Take(ctx, 1)
 	if err != nil {
