@@ -37,6 +37,10 @@ type Options struct {
 
 	Width int // of the terminal that Err is, in characters; 0 is not known
 
+	// Screen is the terminal that both Out and Err are, where how far jobs are is
+	// drawn. It is nil where nothing is to be drawn.
+	Screen Screen
+
 	Terminal bool // Out is a terminal
 	Colour   bool // Out and Err are terminals that show colours
 
@@ -66,7 +70,8 @@ type Executive struct {
 	index    *index     // nil if there is no state file
 	mover    transfer.Mover
 	printer  *printer
-	tracer   *tracer // what TRACE and --trace print with; nil if nothing is traced
+	display  *display // nil where nothing is drawn
+	tracer   *tracer  // what TRACE and --trace print with; nil if nothing is traced
 	thread   *thread
 	lookups  *lookups
 	verbs    map[string]action
@@ -135,7 +140,12 @@ func actions() map[string]action {
 
 // New returns an executive. No site is asked before a statement needs it.
 func New(o Options) (*Executive, error) {
-	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON, colour: o.Colour && !o.JSON},
+	var screen *display
+	if o.Screen != nil && !o.JSON {
+		screen = &display{screen: o.Screen}
+		o.Out, o.Err = screen.above(o.Out), screen.above(o.Err)
+	}
+	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON, colour: o.Colour && !o.JSON}, display: screen,
 		thread: &thread{variables: make(map[string]grammar.Word)}, verbs: actions(), lookups: newLookups(),
 		shared: new(sync.Mutex), jobs: &background{running: make(map[int64]*running)}}
 	net, err := newNetwork(o.Sites, x.password)
@@ -161,10 +171,17 @@ func New(o Options) (*Executive, error) {
 	}
 	if o.Ask != nil {
 		var asking sync.Mutex // branches of a PARALLEL ask one after the other
-		x.options.Ask = func(ctx context.Context, question string, secret bool) (string, error) {
+		x.options.Ask = func(ctx context.Context, question string, secret bool) (answer string, err error) {
 			asking.Lock()
 			defer asking.Unlock()
-			return o.Ask(ctx, question, secret)
+			screen.aside(func() { answer, err = o.Ask(ctx, question, secret) })
+			return answer, err
+		}
+	}
+	if o.Edit != nil {
+		x.options.Edit = func(ctx context.Context, file string) (err error) {
+			screen.aside(func() { err = o.Edit(ctx, file) })
+			return err
 		}
 	}
 	if o.Ask != nil && o.Interactive {

@@ -213,13 +213,12 @@ func (x *Executive) performJob(ctx context.Context, id int64, st *grammar.Statem
 	if err != nil {
 		return errors.Join(named(st, err), store.Release(ctx, id))
 	}
-	report := &jobReport{x: x, verb: st.Verb.Name, id: id, several: several, began: time.Now(), progress: x.newProgress(several)}
-	o.Job, o.Report = id, report
 	expansion, err := x.newExpansion(st)
 	if err != nil {
 		return errors.Join(named(st, err), store.Release(ctx, id))
 	}
-	o.Expand = expansion.expand
+	report := &jobReport{x: x, verb: st.Verb.Name, id: id, several: several, began: time.Now(), progress: x.newProgress(ctx, store, id, several)}
+	o.Job, o.Report, o.Expand = id, report, expansion.expand
 	runner := transfer.Runner{Mover: &x.mover, Store: store}
 	sum, err := runner.Run(ctx, o)
 	if err == nil && st.Verb.Name == "MIRROR" {
@@ -267,6 +266,11 @@ func (x *Executive) conclude(st *grammar.Statement, report *jobReport, sum trans
 	for _, why := range sum.Stopped {
 		if j.Waiting > 0 && report.several {
 			x.printer.notice(fmt.Sprintf("%s: no more is tried there: %v", st.Verb.Name, why))
+		}
+	}
+	if report.only != nil {
+		if printed := x.printer.print(transferEvent{"transfer", *report.only}); err == nil {
+			err = printed
 		}
 	}
 	if report.several && failed.total > 0 {
@@ -374,6 +378,7 @@ type jobReport struct {
 	mu       sync.Mutex
 	ways     map[string]int // how many files went each way
 	verified map[string]int
+	only     *transfer.Result // of the one file that is done, if it was not told
 }
 
 // Began implements transfer.Report.
@@ -390,7 +395,7 @@ func (r *jobReport) Arrived(t state.Transfer, bytes int64) { r.progress.arrived(
 
 // Done implements transfer.Report.
 func (r *jobReport) Done(t state.Transfer, result transfer.Result) {
-	r.progress.ended(t, result.Bytes)
+	r.progress.done(t, result.Bytes)
 	if result.Left != "" {
 		return
 	}
@@ -399,21 +404,26 @@ func (r *jobReport) Done(t state.Transfer, result transfer.Result) {
 		r.x.gone(result.Source)
 	}
 	r.mu.Lock()
-	if r.ways == nil {
+	first := r.ways == nil
+	if first {
 		r.ways, r.verified = make(map[string]int), make(map[string]int)
 	}
 	r.ways[way(result.Choreography)]++
 	r.verified[result.Verified]++
+	table := r.progress.shown() && r.several // which has them all
+	if r.only = nil; table && first {
+		r.only = &result
+	}
 	r.mu.Unlock()
-	if r.progress.shown() && r.several {
-		return // the sum has them
+	if table {
+		return
 	}
 	r.x.printer.print(transferEvent{"transfer", result}) // the sum tells where even that cannot be written
 }
 
 // Failed implements transfer.Report.
 func (r *jobReport) Failed(t state.Transfer, err error) {
-	r.progress.ended(t, 0)
+	r.progress.done(t, 0)
 	if r.several {
 		r.x.Report(err)
 	}
@@ -449,40 +459,65 @@ func (r *jobReport) event(sum transfer.Summary, j state.Job) jobEvent {
 	if sum.Done+sum.Failed < 2 && j.Waiting == 0 {
 		return e // that is no news
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s, %s in %.1f s", r.verb, quantity(sum.Done, "file", "files"), humanize.IBytes(uint64(sum.Bytes)), e.Seconds)
+	head := fmt.Sprintf("%s: %s, %s in %.1f s", r.verb, quantity(sum.Done, "file", "files"), humanize.IBytes(uint64(sum.Bytes)), e.Seconds)
 	if e.Seconds > 0 && sum.Bytes > 0 {
-		fmt.Fprintf(&b, ", %s/s", humanize.IBytes(uint64(float64(sum.Bytes)/e.Seconds)))
+		head += fmt.Sprintf(", %s/s", humanize.IBytes(uint64(float64(sum.Bytes)/e.Seconds)))
 	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(r.ways)) {
-		parts = append(parts, fmt.Sprintf("%d %s", r.ways[name], name))
+	if e.shown = e.line(head); r.progress.shown() {
+		e.shown = e.table(head)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.verified)) {
-		if name == "none" {
-			parts = append(parts, fmt.Sprintf("%d not verified", r.verified[name]))
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%d verified by %s", r.verified[name], name))
-	}
-	for _, rest := range []struct {
-		n    int64
-		what string
-	}{{int64(sum.Left), "left as they were"}, {int64(sum.Failed), "failed"}, {j.Waiting, "not begun"}} {
-		if rest.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", rest.n, rest.what))
-		}
-	}
-	for i, part := range parts {
-		sign := "; "
-		if i > 0 {
-			sign = ", "
-		}
-		b.WriteString(sign + part)
-	}
-	b.WriteString("\n")
-	e.shown = b.String()
 	return e
+}
+
+// part is some of the files of a job: how many, and what they have in common.
+type part struct {
+	n    int64
+	what string
+}
+
+// parts returns what became of the files of a job.
+func (e jobEvent) parts() (parts []part) {
+	for _, name := range slices.Sorted(maps.Keys(e.Ways)) {
+		parts = append(parts, part{int64(e.Ways[name]), name})
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Verified)) {
+		what := "verified by " + name
+		if name == "none" {
+			what = "not verified"
+		}
+		parts = append(parts, part{int64(e.Verified[name]), what})
+	}
+	waiting := e.Total - e.Done - int64(e.Left) - e.Failed
+	for _, p := range []part{{int64(e.Left), "left as they were"}, {e.Failed, "failed"}, {waiting, "not begun"}} {
+		if p.n > 0 {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// line returns the sum of a job in one line.
+func (e jobEvent) line(head string) string {
+	sign := "; "
+	for _, p := range e.parts() {
+		head += fmt.Sprintf("%s%d %s", sign, p.n, p.what)
+		sign = ", "
+	}
+	return head + "\n"
+}
+
+// table returns the sum of a job with a line for each part.
+func (e jobEvent) table(head string) string {
+	widest := 0
+	for _, p := range e.parts() {
+		widest = max(widest, len(fmt.Sprint(p.n)))
+	}
+	var b strings.Builder
+	b.WriteString(head + "\n")
+	for _, p := range e.parts() {
+		fmt.Fprintf(&b, "  %*d %s\n", widest, p.n, p.what)
+	}
+	return b.String()
 }
 
 // stateOf returns what state a job is in.

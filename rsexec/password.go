@@ -13,7 +13,7 @@ import (
 
 // password finds the password for a site whose URL has none: in the
 // environment, from a command, in ~/.netrc, or at the terminal.
-func (x *Executive) password(ctx context.Context, c sites.Config) (string, error) {
+func (x *Executive) password(ctx context.Context, c sites.Config) (password string, err error) {
 	if c.PasswordEnv != "" {
 		password, ok := os.LookupEnv(c.PasswordEnv)
 		if !ok {
@@ -22,7 +22,8 @@ func (x *Executive) password(ctx context.Context, c sites.Config) (string, error
 		return password, nil
 	}
 	if c.PasswordCommand != "" {
-		return passwordFrom(ctx, c)
+		x.display.aside(func() { password, err = passwordFrom(ctx, c) }) // it may ask the person
+		return password, err
 	}
 	password, ok, err := netrcPassword(c.Host, c.User)
 	if err != nil || ok {

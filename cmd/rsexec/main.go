@@ -135,6 +135,9 @@ func (c *cli) options(std streams) (rsexec.Options, error) {
 	}
 	errors, ok := std.err.(*os.File)
 	o.Colour = o.Terminal && ok && isTerminal(errors) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	if out, ok := std.out.(*os.File); ok && o.Terminal {
+		o.Screen = screenOf(out, std.err)
+	}
 	if f, ok := std.err.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			o.Width = width
