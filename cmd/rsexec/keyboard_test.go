@@ -44,11 +44,17 @@ var controls = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]|\x1b[=>]|[\r\a\b]")
 // and a state of its own in home.
 func startTerminal(t *testing.T, columns uint16, home string, args ...string) *terminal {
 	t.Helper()
-	path, err := exec.LookPath("rsexec")
+	return startProgram(t, columns, home, append([]string{"rsexec"}, args...)...)
+}
+
+// startProgram starts a program as startTerminal starts the shell.
+func startProgram(t *testing.T, columns uint16, home string, words ...string) *terminal {
+	t.Helper()
+	path, err := exec.LookPath(words[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(path, args...)
+	command := exec.Command(path, words[1:]...)
 	command.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home, "XDG_CONFIG_HOME="+home)
 	if os.Getenv("TERM") != "dumb" {
 		command.Env = append(command.Env, "TERM=xterm")
