@@ -19,7 +19,7 @@ import (
 func (w *work) carry(ctx context.Context, f plan.Figure) error {
 	if f.OneSite {
 		w.row.Arrived = 0 // such a copy begins anew each time
-		return w.watched(ctx, func(ctx context.Context) error { return w.within(ctx, f) })
+		return w.within(ctx, f)
 	}
 	ends, err := lease(ctx, w.ask.From, w.ask.To)
 	if err != nil {

@@ -32,19 +32,19 @@ func (w *work) watched(ctx context.Context, work func(context.Context) error) er
 
 // watch asks now and then how much has arrived, until ctx ends.
 func (w *work) watch(ctx context.Context, stop context.CancelCauseFunc) {
-	look := w.limits.look
-	if w.figure.ThroughUser() {
-		look /= 5 // nobody is asked: it is counted here
-	}
-	tick := time.NewTicker(look)
+	const counts = 5 // looks at what is counted here for one question to a site
+	tick := time.NewTicker(w.limits.look / counts)
 	defer tick.Stop()
 	stall := w.stallTimeout()
 	last, since := int64(-1), time.Now()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
+		}
+		if n%counts != 0 && !w.flowing.Load() {
+			continue
 		}
 		now, known := w.soFar(ctx)
 		switch {

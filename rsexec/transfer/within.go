@@ -29,11 +29,13 @@ func (w *work) within(ctx context.Context, f plan.Figure) error {
 	if err != nil {
 		return err
 	}
-	vars := w.plan.Vars()
-	err = perform(ctx, w.limits, f.Rows, vars, nil, sessions[0])
-	if err == nil {
-		err = own(ctx, sessions[0], vars["from"], vars["to"])
-	}
+	err = w.watched(ctx, func(ctx context.Context) error {
+		vars := w.plan.Vars()
+		if err := perform(ctx, w.limits, f.Rows, vars, nil, sessions[0]); err != nil {
+			return err
+		}
+		return own(ctx, sessions[0], vars["from"], vars["to"])
+	})
 	site.Put(sessions[0])
 	var broken *failure
 	if errors.As(err, &broken) {
