@@ -107,6 +107,10 @@ func (l *link) ended(to *net.TCPConn, err error) {
 
 // carry passes on one direction of a data connection.
 func (l *link) carry(where Where, to, from *net.TCPConn) {
+	var into io.Writer = to
+	if l.p.pass != nil {
+		into = &passage{to, l.p.pass, Piece{Where: where, Conn: l.number, Peer: unmapped(l.client.RemoteAddr()).Addr()}}
+	}
 	for passed := int64(0); ; {
 		for _, f := range l.p.strike(moment{where: where, conn: l.number, byte: passed}) {
 			switch {
@@ -130,11 +134,11 @@ func (l *link) carry(where Where, to, from *net.TCPConn) {
 		}
 		at, limited := l.p.next(where, l.number, passed)
 		if !limited {
-			_, err := io.Copy(to, from)
+			_, err := io.Copy(into, from)
 			l.ended(to, err)
 			return
 		}
-		n, err := io.CopyN(to, from, at-passed)
+		n, err := io.CopyN(into, from, at-passed)
 		if passed += n; passed == at {
 			continue
 		}
@@ -144,4 +148,22 @@ func (l *link) carry(where Where, to, from *net.TCPConn) {
 		l.ended(to, err)
 		return
 	}
+}
+
+// passage tells what passes.
+type passage struct {
+	to    io.Writer
+	pass  func(Piece)
+	piece Piece
+}
+
+func (p *passage) Write(b []byte) (n int, err error) {
+	for err == nil && n < len(b) {
+		p.piece.Bytes = min(len(b)-n, 64<<10)
+		p.pass(p.piece)
+		var m int
+		m, err = p.to.Write(b[n : n+p.piece.Bytes])
+		n += m
+	}
+	return n, err
 }

@@ -56,9 +56,21 @@ type Options struct {
 	// connection before Struck returns. It may be nil.
 	Struck func(Fault)
 
+	// Pass is called with each piece of a data connection, of at most 64 KiB, before it is
+	// passed on; that waits for its return. It may be nil.
+	Pass func(Piece)
+
 	// StallTime is how long a stalled connection is kept if nobody closes it; 0 is a
 	// minute.
 	StallTime time.Duration
+}
+
+// A Piece is a part of what a data connection carries.
+type Piece struct {
+	Where Where      // Up or Down
+	Conn  int        // as in a Fault
+	Peer  netip.Addr // the other end, as the proxy sees it
+	Bytes int
 }
 
 // A Proxy stands before a server.
@@ -70,6 +82,7 @@ type Proxy struct {
 	server    netip.AddrPort
 	plan      Plan
 	struck    func(Fault)
+	pass      func(Piece) // nil is nobody's business
 	stallTime time.Duration
 	listener  *net.TCPListener
 	all       sync.WaitGroup
@@ -121,7 +134,7 @@ func Listen(server string, o Options) (*Proxy, error) {
 	}
 	p := &Proxy{
 		Host: o.Host, server: unmapped(to), plan: o.Faults, struck: o.Struck, seen: make([]int, len(o.Faults)),
-		stallTime: o.StallTime, closed: make(chan struct{}), held: make(map[*kept]struct{}),
+		pass: o.Pass, stallTime: o.StallTime, closed: make(chan struct{}), held: make(map[*kept]struct{}),
 	}
 	if p.stallTime == 0 {
 		p.stallTime = defaultStallTime
