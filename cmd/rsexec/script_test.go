@@ -112,7 +112,7 @@ func startServing(command *exec.Cmd) (address string, stop func() error, err err
 }
 
 // serveProcess starts "rsexec serve" on a folder and returns the site's URL.
-func serveProcess(t *testing.T, rsexec, root string) string {
+func serveProcess(t testing.TB, rsexec, root string) string {
 	t.Helper()
 	password := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// copying is a COPY of a directory between two sites, all in processes of their own.
+type copying struct {
+	seconds   float64
+	resident  []int64 // of the shell, in KiB, each second
+	most      int64   // of those and of what was between them
+	state     int64   // bytes of the state file and of what is beside it, at most
+	stateLast int64   // when all was done
+}
+
+// copyFiles makes directories of as many empty files each as the shape says, and copies
+// them all.
+func copyFiles(t testing.TB, shape []int) (c copying) {
+	t.Helper()
+	rsexec, err := exec.LookPath("rsexec") // put there by TestMain
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to, total := t.TempDir(), t.TempDir(), 0
+	for i, n := range shape {
+		dir := filepath.Join(from, "tree", fmt.Sprintf("d%04d", i))
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		for k := range n {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%07d", k)), nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		total += n
+	}
+	state := filepath.Join(t.TempDir(), "state.db")
+	command := exec.Command(rsexec, "--state", state, "--site", "SITE1="+serveProcess(t, rsexec, from), "--site", "SITE2="+serveProcess(t, rsexec, to),
+		"-c", "COPY --recursive --verify=size SITE1:/tree TO SITE2:/copy")
+	var errs bytes.Buffer
+	command.Stderr = &errs // what it prints of each file goes nowhere
+	began := time.Now()
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for running := true; running; {
+		select {
+		case err = <-ended:
+			running = false
+		case <-tick.C:
+			if kib, ok := residentOf(command.Process.Pid); ok {
+				c.resident = append(c.resident, kib)
+			}
+			c.state = max(c.state, stateSize(state))
+		}
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &errs)
+	}
+	c.seconds = time.Since(began).Seconds()
+	c.most = command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	c.stateLast = stateSize(state)
+	copied := 0
+	err = filepath.WalkDir(filepath.Join(to, "copy"), func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			copied++
+		}
+		return err
+	})
+	if err != nil || copied != total {
+		t.Errorf("%d of %d files were copied, %v", copied, total, err)
+	}
+	return c
+}
+
+// residentOf returns how much memory of a process is resident, in KiB.
+func residentOf(pid int) (kib int64, ok bool) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, false // it has just ended
+	}
+	_, line, _ := strings.Cut(string(status), "VmRSS:")
+	n, err := fmt.Sscan(line, &kib)
+	return kib, n == 1 && err == nil
+}
+
+// stateSize returns the bytes of the files that are the state.
+func stateSize(state string) (bytes int64) {
+	for _, name := range []string{state, state + "-wal", state + "-shm"} {
+		if info, err := os.Stat(name); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
+}
+
+// repeated returns n times a number.
+func repeated(n, number int) (list []int) {
+	for range n {
+		list = append(list, number)
+	}
+	return list
+}
+
+// TestManyFiles holds that a shell needs no more memory the more files it copies, in one
+// directory and in many.
+func TestManyFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it copies 22,000 files")
+	}
+	resident := func(large, many, small int) int64 {
+		c := copyFiles(t, append(repeated(many, small), large))
+		n := large + many*small
+		t.Logf("%d files: %d KiB resident at most, %.0f files/s, a state file of %d KiB, %d at the end", n, c.most, float64(n)/c.seconds, c.state>>10, c.stateLast>>10)
+		return c.most
+	}
+	few, many := resident(1000, 10, 100), resident(10_000, 10, 1000)
+	if many > few+8<<10 {
+		t.Errorf("ten times as many files need %d KiB more", many-few)
+	}
+}
+
+// BenchmarkMillion copies a million files, in directories of a thousand and in one. It
+// takes an hour and some 6 GiB below TMPDIR, so it has to be named:
+//
+//	go test -run xxx -bench Million -benchtime 1x -timeout 3h ./cmd/rsexec
+func BenchmarkMillion(b *testing.B) {
+	if !strings.Contains(flag.Lookup("test.bench").Value.String(), "Million") {
+		b.Skip("it takes long, so it has to be named: -bench Million")
+	}
+	for _, shape := range []struct {
+		name string
+		dirs []int
+	}{
+		{"in1000directories", repeated(1000, 1000)},
+		{"in1directory", []int{1_000_000}},
+	} {
+		b.Run(shape.name, func(b *testing.B) {
+			for b.Loop() {
+				c := copyFiles(b, shape.dirs)
+				var curve []int64
+				for i := range 20 {
+					curve = append(curve, c.resident[i*len(c.resident)/20]>>10)
+				}
+				b.Logf("MiB resident in the course of it: %d", curve)
+				b.ReportMetric(float64(c.most)/1024, "MiB-resident")
+				b.ReportMetric(1e6/c.seconds, "files/s")
+				b.ReportMetric(float64(c.state)/(1<<20), "MiB-state")
+				b.ReportMetric(float64(c.stateLast)/(1<<20), "MiB-state-after")
+			}
+		})
+	}
+}
