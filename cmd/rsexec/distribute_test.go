@@ -22,9 +22,9 @@ import (
 	"rsexec/sites/ftptest/fault"
 )
 
-// A network is sites S0, S1, ..., each behind a link: all data that it sends to others or
+// A linkedNetwork is sites S0, S1, ..., each behind a link: all data that it sends to others or
 // gets from them passes that.
-type network struct {
+type linkedNetwork struct {
 	sites []*linked
 
 	// passes is called before a piece of a data connection passes from one site to
@@ -32,7 +32,7 @@ type network struct {
 	passes func(from, to *linked, conn string)
 }
 
-// linked is a site of a network.
+// linked is a site of a linkedNetwork.
 type linked struct {
 	name, root string
 	addr       netip.Addr // that its server connects from
@@ -43,9 +43,9 @@ type linked struct {
 
 // link starts n sites whose links let so many bytes a second pass each way; 0 is any
 // number.
-func link(t testing.TB, n, speed int) *network {
+func link(t testing.TB, n, speed int) *linkedNetwork {
 	t.Helper()
-	net := &network{}
+	net := &linkedNetwork{}
 	limit := func() *rate.Limiter {
 		if speed == 0 {
 			return rate.NewLimiter(rate.Inf, 0)
@@ -78,7 +78,7 @@ func link(t testing.TB, n, speed int) *network {
 }
 
 // pass lets a piece pass the link of s, and that of the other end.
-func (n *network) pass(s *linked, p fault.Piece) {
+func (n *linkedNetwork) pass(s *linked, p fault.Piece) {
 	var other *linked
 	for _, o := range n.sites {
 		if o.addr == p.Peer {
@@ -112,7 +112,7 @@ func (s *linked) die() {
 }
 
 // named returns the options of the command line that name the sites.
-func (n *network) named() (args []string) {
+func (n *linkedNetwork) named() (args []string) {
 	for _, s := range n.sites {
 		args = append(args, "--site", fmt.Sprintf("%s=ftp://u:p@%s", s.name, s.proxy.Addr()))
 	}
@@ -120,7 +120,7 @@ func (n *network) named() (args []string) {
 }
 
 // distribution is a statement that copies S0:f to all other sites.
-func (n *network) distribution() string {
+func (n *linkedNetwork) distribution() string {
 	var dests []string
 	for _, s := range n.sites[1:] {
 		dests = append(dests, s.name+":")
@@ -174,7 +174,7 @@ func served(t testing.TB, stdout string) (copied, depth, rounds, failed int) {
 }
 
 // lack tells which sites do not have the file.
-func (n *network) lack(t testing.TB, want []byte) (lack []string) {
+func (n *linkedNetwork) lack(t testing.TB, want []byte) (lack []string) {
 	t.Helper()
 	for _, s := range n.sites {
 		if got, err := os.ReadFile(filepath.Join(s.root, "f")); err != nil || !bytes.Equal(got, want) {
