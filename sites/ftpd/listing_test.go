@@ -109,6 +109,25 @@ func TestListings(t *testing.T) {
 	}
 }
 
+// TestLargeListing lists a directory that is read in pieces: each entry once.
+func TestLargeListing(t *testing.T) {
+	const n = sortedNames + 17
+	s := startSite(t, "127.0.0.1", Server{})
+	for i := range n {
+		s.write(fmt.Sprintf("f%06d", i), "")
+	}
+	c := s.login()
+	for _, line := range []string{"NLST", "MLSD", "LIST"} {
+		seen := make(map[string]bool)
+		for entry := range strings.Lines(c.get(line)) {
+			seen[entry[strings.LastIndexByte(entry, ' ')+1:]] = true
+		}
+		if len(seen) != n || !seen["f000000\r\n"] || !seen[fmt.Sprintf("f%06d\r\n", n-1)] {
+			t.Errorf("%s lists %d of %d files", line, len(seen), n)
+		}
+	}
+}
+
 func contains(lines []string, line string) bool {
 	for _, l := range lines {
 		if l == line {

@@ -1,0 +1,52 @@
+package socket
+
+import (
+	"net"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestLate holds that connections to different hosts can have one local port: else there
+// are no more of them than ports.
+func TestLate(t *testing.T) {
+	const first, last = 40_016, 40_017 // the ports there are
+	var servers []net.Listener
+	for _, host := range []string{"127.0.93.1:0", "127.0.93.2:0", "127.0.93.3:0", "127.0.93.4:0", "127.0.93.5:0"} {
+		l, err := net.Listen("tcp", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		servers = append(servers, l)
+	}
+	connect := func(late bool) (n int) {
+		for _, l := range servers {
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 93, 9)}, Control: func(network, address string, c syscall.RawConn) error {
+				var err error
+				if cerr := c.Control(func(fd uintptr) {
+					err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE, last<<16|first)
+				}); cerr != nil || err != nil {
+					t.Skip("the kernel takes no range of ports for a socket: ", err, cerr)
+				}
+				if late {
+					return Late(network, address, c)
+				}
+				return nil
+			}}
+			conn, err := d.DialContext(t.Context(), "tcp", l.Addr().String())
+			if err == nil {
+				defer conn.Close()
+				n++
+			}
+		}
+		return n
+	}
+	if n := connect(true); n != len(servers) {
+		t.Errorf("%d connections were made from two ports, want %d", n, len(servers))
+	}
+	if n := connect(false); n > 2 {
+		t.Errorf("%d connections were made from two ports without Late, so it was not put to the test", n)
+	}
+}
