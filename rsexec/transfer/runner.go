@@ -101,7 +101,7 @@ func (r *Runner) Run(ctx context.Context, o Order) (Summary, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	s := &schedule{Runner: r, order: o, stop: stop, results: make(chan result), busy: make(map[string]int), missed: make(map[string]int),
-		lost: make(map[string]bool), apart: make(map[way]bool), limits: make(map[string]int), groups: make(map[int64]*group)}
+		lost: make(map[string]bool), full: make(map[string]bool), apart: make(map[way]bool), limits: make(map[string]int), groups: make(map[int64]*group)}
 	for {
 		if s.failure == nil && ctx.Err() == nil {
 			if s.failure = s.load(ctx); s.failure == nil {
@@ -138,6 +138,7 @@ type schedule struct {
 	lost               map[string]bool
 	apart              map[way]bool   // no file gets from the one site to the other
 	limits             map[string]int // sessions that may be used, by site
+	full               map[string]bool // nothing goes there any more; what is there can be had
 	groups             map[int64]*group
 	interrupted        bool
 	failure            error
@@ -173,6 +174,9 @@ type result struct {
 	apart     bool // no file gets from the one site to the other
 	more      bool // it goes on, and the journal has more files of it
 }
+
+// closed reports whether nothing goes to the site of a destination any more.
+func (s *schedule) closed(dest sites.Pathname) bool { return s.lost[dest.Site] || s.full[dest.Site] }
 
 // ordered reports whether the transfers have to be made one after the other.
 func (s *schedule) ordered() bool { return s.order.Verb == Append }
@@ -242,7 +246,7 @@ func (s *schedule) hopeless(t state.Transfer) bool {
 // servers returns who may serve a transfer, now or later: the source, nil if not, and
 // others who have the file.
 func (s *schedule) servers(t state.Transfer) (source *holder, others []*holder) {
-	if s.lost[t.Dest.Site] {
+	if s.closed(t.Dest) {
 		return nil, nil
 	}
 	g := s.groups[t.First]
@@ -347,7 +351,7 @@ func (s *schedule) startTrees(ctx context.Context) bool {
 	}
 	trees := slices.Clone(s.trees[:n])
 	s.trees = s.trees[n:]
-	trees = slices.DeleteFunc(trees, func(t state.Transfer) bool { return s.lost[t.Dest.Site] })
+	trees = slices.DeleteFunc(trees, func(t state.Transfer) bool { return s.closed(t.Dest) })
 	if len(trees) == 0 {
 		return true
 	}
@@ -543,7 +547,13 @@ func (s *schedule) fail(t state.Transfer, err error) {
 		return
 	}
 	switch sites.KindOf(err) {
-	case sites.NoSpace, sites.Login:
+	case sites.NoSpace:
+		if !s.full[site] {
+			s.full[site] = true
+			s.Stopped = append(s.Stopped, err)
+		}
+		return
+	case sites.Login:
 	case sites.Unreachable, sites.Busy:
 		if s.missed[site]++; s.missed[site] < misses {
 			return
