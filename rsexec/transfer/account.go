@@ -38,13 +38,17 @@ func (w *work) account(ctx context.Context, f *failure) (complete bool, lost err
 	case w.ask.ASCII && arrived > 0:
 		return false, conflict("it broke off, and how much of a text arrived cannot be told from the %d bytes that it has grown by", arrived)
 	case arrived < w.row.Arrived, w.row.Size >= 0 && arrived > w.row.Size:
-		return false, conflict("it held %d bytes before and holds %d now, which %s%s does not explain",
-			w.row.Before, now, w.ask.Source, ofBytes(w.row.Size))
+		return false, conflict("%s", w.unexplained(now))
 	case arrived == w.row.Size && (w.row.There || arrived > 0): // an empty file has to be made first
 		return true, nil
 	}
 	w.row.Arrived = arrived
 	return false, nil
+}
+
+// unexplained says that the size of a file that is appended to fits no honest story.
+func (w *work) unexplained(now int64) string {
+	return fmt.Sprintf("it held %d bytes before and holds %d now, which %s%s does not explain", w.row.Before, now, w.ask.Source, ofBytes(w.row.Size))
 }
 
 // accountForCopy does so for a file that can be written anew: what arrived is gone
@@ -144,14 +148,40 @@ func (w *work) sweep(ctx context.Context) {
 // recall finds out what an earlier process left of the transfer, and whether that is
 // all of it.
 func (w *work) recall(ctx context.Context) (complete bool, err error) {
+	w.touched = true
 	if w.ask.appends() {
-		w.touched = true
 		return w.account(ctx, &failure{err: errors.New("rsexec ended in the middle of it")})
+	}
+	if err := w.reachable(ctx); err != nil {
+		return false, err
 	}
 	if complete, err = w.accountForCopy(ctx, false); err == nil && !complete {
 		err = w.save(ctx)
 	}
 	return complete && w.row.Size > 0, err
+}
+
+// reachable returns an error if what an earlier process wrote is not to be seen because
+// the directory is gone that it is in.
+func (w *work) reachable(ctx context.Context) error {
+	for _, path := range []string{w.plan.Dest.Path, w.ask.Dest.Dir().Path} {
+		if there, err := w.isThere(ctx, path); err != nil || there {
+			return err
+		}
+	}
+	return w.wrong(w.ask.Dest, sites.NotFound, "")
+}
+
+// isThere reports whether the destination's site has a file or directory.
+func (w *work) isThere(ctx context.Context, path string) (there bool, err error) {
+	err = w.again(ctx, func() error {
+		_, err := w.ask.To.Stat(ctx, path)
+		if there = err == nil; sites.KindOf(err) == sites.NotFound {
+			return nil
+		}
+		return err
+	})
+	return there, err
 }
 
 // ofBytes puts a size behind a pathname, if it is known.
@@ -165,8 +195,8 @@ func ofBytes(size int64) string {
 // stillSize returns the size of the file that is written to, once it no longer
 // changes; -1 if the site does not tell sizes, 0 if there is no such file. over
 // says that the destination is known to write no more.
-func (w *work) stillSize(ctx context.Context, over bool) (int64, error) {
-	ctx, stop := context.WithTimeout(ctx, w.limits.changing)
+func (w *work) stillSize(whole context.Context, over bool) (int64, error) {
+	ctx, stop := context.WithTimeout(whole, w.limits.changing)
 	defer stop()
 	still := w.limits.stillAlone
 	if over {
@@ -177,6 +207,9 @@ func (w *work) stillSize(ctx context.Context, over bool) (int64, error) {
 		select {
 		case <-time.After(still):
 		case <-ctx.Done():
+			if whole.Err() != nil {
+				return 0, sites.Stopped(whole)
+			}
 			return 0, &sites.Error{Kind: sites.Conflict, Msg: "its size goes on changing"}
 		}
 		var now int64
@@ -229,8 +262,14 @@ func (w *work) check(ctx context.Context, try int) (complete bool, err error) {
 	if size := w.row.Size; now-w.row.Before > size {
 		// The source has grown, or its site does not tell its size rightly.
 		if err := w.lookAgain(ctx); err != nil || w.row.Size == size {
+			if w.ask.appends() {
+				e.Msg = w.unexplained(now)
+			}
 			return false, e
 		}
+	} else if w.ask.appends() && now < w.row.Before+w.row.Arrived {
+		e.Msg = w.unexplained(now)
+		return false, e
 	}
 	if try == tries {
 		return false, e

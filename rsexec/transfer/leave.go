@@ -34,14 +34,17 @@ func (w *work) leave(ctx context.Context, err error) error {
 		err = &sites.Error{Site: w.ask.Dest.Site, Path: w.ask.Dest.Path, Kind: cause.Kind, Err: cause}
 	}
 	e := *sites.During(w.ask.Verb, pathname, err).(*sites.Error)
-	if (e.Kind == sites.Permission || e.Kind == sites.NotFound) && e.Site == w.ask.Dest.Site {
+	vanished := false
+	if (e.Kind == sites.Permission || e.Kind == sites.NotFound || e.Kind == sites.Conflict) && e.Site == w.ask.Dest.Site {
 		parent := w.ask.Dest.Dir()
 		if _, err := w.ask.To.Stat(ctx, parent.Path); sites.KindOf(err) == sites.NotFound {
-			e.Kind, e.Msg = sites.NotFound, "no such directory as "+parent.String()
+			e.Kind, e.Msg, e.Hint, vanished = sites.NotFound, "no such directory as "+parent.String(), "", true
 		}
 	}
 	switch {
 	case w.row.Phase == state.Waiting:
+	case vanished && w.touched && w.ask.Journal != nil:
+		// It may be back when the transfer is gone on with, and what is in it.
 	case w.ask.appends():
 		w.leaveAppend(ctx, &e, f == nil || f.over || f.nothing)
 	case w.row.Temporary != "":
@@ -62,7 +65,7 @@ func (w *work) leaveAppend(ctx context.Context, e *sites.Error, over bool) {
 	}
 	now, err := w.stillSize(ctx, over)
 	switch {
-	case err != nil || now < 0 || w.row.Before < 0:
+	case err != nil || now < w.row.Before || w.row.Before < 0:
 		e.Hint = "how much was appended is not known"
 	case now != w.row.Before && w.row.Size >= 0:
 		e.Hint = fmt.Sprintf("%d of %d bytes were appended to the %d that were there", now-w.row.Before, w.row.Size, w.row.Before)

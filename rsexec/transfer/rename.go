@@ -79,7 +79,9 @@ func (w *work) undisturbed(ctx context.Context) error {
 		return err
 	case w.row.There && !there:
 		return w.wrong(w.ask.Dest, sites.Conflict, "somebody made such a file meanwhile, and it was not replaced")
-	case w.row.There && (now.Size != before.Size || !now.Modified.Equal(before.Modified)):
+	case w.row.There && now.Size != before.Size:
+		return w.wrong(w.ask.Dest, sites.Conflict, fmt.Sprintf("somebody changed it meanwhile, from %d bytes to %d, and it was not replaced", before.Size, now.Size))
+	case w.row.There && !now.Modified.Equal(before.Modified):
 		return w.wrong(w.ask.Dest, sites.Conflict, "somebody changed it meanwhile, and it was not replaced")
 	}
 	return nil
@@ -88,22 +90,11 @@ func (w *work) undisturbed(ctx context.Context) error {
 // recallName finds out what an earlier process did of rename. named says that the new
 // file has its name.
 func (w *work) recallName(ctx context.Context) (named bool, err error) {
-	isThere := func(path string) (bool, error) {
-		var there bool
-		err := w.again(ctx, func() error {
-			_, err := w.ask.To.Stat(ctx, path)
-			if there = err == nil; sites.KindOf(err) == sites.NotFound {
-				return nil
-			}
-			return err
-		})
-		return there, err
-	}
-	temp, err := isThere(w.row.Temporary)
+	temp, err := w.isThere(ctx, w.row.Temporary)
 	if err != nil {
 		return false, err
 	}
-	final, err := isThere(w.ask.Dest.Path)
+	final, err := w.isThere(ctx, w.ask.Dest.Path)
 	switch {
 	case err != nil:
 		return false, err
@@ -122,7 +113,7 @@ func (w *work) recallName(ctx context.Context) (named bool, err error) {
 	if w.row.Aside == "" {
 		return true, nil
 	}
-	if there, err := isThere(w.row.Aside); err != nil || !there {
+	if there, err := w.isThere(ctx, w.row.Aside); err != nil || !there {
 		return true, err
 	}
 	return true, w.dropAside(ctx)
