@@ -174,14 +174,25 @@ func (w *work) reachable(ctx context.Context) error {
 
 // isThere reports whether the destination's site has a file or directory.
 func (w *work) isThere(ctx context.Context, path string) (there bool, err error) {
-	err = w.again(ctx, func() error {
-		_, err := w.ask.To.Stat(ctx, path)
+	_, there, err = w.entryAt(ctx, path)
+	return there, err
+}
+
+// entryAt describes what the destination's site has at a path.
+func (w *work) entryAt(ctx context.Context, path string) (e sites.Entry, there bool, err error) {
+	err = w.again(ctx, func() (err error) {
+		e, err = w.ask.To.Stat(ctx, path)
 		if there = err == nil; sites.KindOf(err) == sites.NotFound {
 			return nil
 		}
 		return err
 	})
-	return there, err
+	return e, there, err
+}
+
+// fits reports whether a file can be the copy, by its size, as far as that is known.
+func (w *work) fits(e sites.Entry) bool {
+	return e.Size == w.row.Size || e.Size < 0 || w.row.Size < 0 || w.ask.ASCII
 }
 
 // ofBytes puts a size behind a pathname, if it is known.
@@ -225,15 +236,11 @@ func (w *work) destSize(ctx context.Context) (int64, error) { return w.sizeOf(ct
 
 // sizeOf returns the size of a file at the destination's site, as stillSize does.
 func (w *work) sizeOf(ctx context.Context, path string) (size int64, err error) {
-	err = w.again(ctx, func() error {
-		e, err := w.ask.To.Stat(ctx, path)
-		size = e.Size
-		if sites.KindOf(err) == sites.NotFound {
-			size, err = 0, nil
-		}
-		return err
-	})
-	return size, err
+	e, there, err := w.entryAt(ctx, path)
+	if err != nil || !there {
+		return 0, err
+	}
+	return e.Size, nil
 }
 
 // check compares the sizes when both servers have said that the transfer is

@@ -50,6 +50,7 @@ func (w *work) leave(ctx context.Context, err error) error {
 	case w.row.Temporary != "":
 		w.leaveCopy(ctx, &e)
 	}
+	w.sweep(ctx)
 	return &e
 }
 

@@ -94,7 +94,7 @@ func (w *work) recallName(ctx context.Context) (named bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	final, err := w.isThere(ctx, w.ask.Dest.Path)
+	there, final, err := w.entryAt(ctx, w.ask.Dest.Path)
 	switch {
 	case err != nil:
 		return false, err
@@ -109,6 +109,9 @@ func (w *work) recallName(ctx context.Context) (named bool, err error) {
 		return false, nil
 	case !final:
 		return false, w.wrong(w.ask.Dest, sites.Conflict, "it is not there, and neither is "+w.row.Temporary+", which was to get its name")
+	case !w.fits(there):
+		return false, w.wrong(w.ask.Dest, sites.Conflict, fmt.Sprintf("it has %d bytes, and %s, which was to get its name and has %d, is not there",
+			there.Size, w.row.Temporary, w.row.Size))
 	}
 	if w.row.Aside == "" {
 		return true, nil
@@ -164,11 +167,32 @@ func (w *work) deleteSource(ctx context.Context) error {
 		e.Kind, e.Msg = sites.Conflict, "it changed after it was copied, so it remains"
 		return e
 	case err == nil:
+		if err := w.stillPlaced(ctx); err != nil {
+			return err
+		}
 		err = w.again(ctx, func() error { return w.ask.From.Delete(ctx, w.ask.Source.Path) })
 	}
 	if err != nil {
 		e.Kind, e.Msg, e.Err = sites.KindOf(err), "its copy is complete, but the source remains, for it could not be deleted", err
 		return e
+	}
+	return nil
+}
+
+// stillPlaced returns an error if the copy that an earlier process made is not there any
+// more: the source may be the only one left.
+func (w *work) stillPlaced(ctx context.Context) error {
+	if !w.placed {
+		return nil
+	}
+	e, there, err := w.entryAt(ctx, w.ask.Dest.Path)
+	switch {
+	case err != nil:
+		return sites.During(w.ask.Verb, w.ask.Dest, err)
+	case !there:
+		return w.wrong(w.ask.Source, sites.Conflict, fmt.Sprintf("its copy %s is not there any more, so it remains", w.ask.Dest))
+	case !w.fits(e):
+		return w.wrong(w.ask.Source, sites.Conflict, fmt.Sprintf("its copy %s has %d bytes, not %d, so it remains", w.ask.Dest, e.Size, w.row.Size))
 	}
 	return nil
 }

@@ -136,8 +136,8 @@ type schedule struct {
 	busy               map[string]int // sessions in use, by site
 	missed             map[string]int // transfers in a row that failed for its silence
 	lost               map[string]bool
-	apart              map[way]bool   // no file gets from the one site to the other
-	limits             map[string]int // sessions that may be used, by site
+	apart              map[way]bool    // no file gets from the one site to the other
+	limits             map[string]int  // sessions that may be used, by site
 	full               map[string]bool // nothing goes there any more; what is there can be had
 	groups             map[int64]*group
 	interrupted        bool

@@ -194,7 +194,8 @@ type work struct {
 
 	noRestart bool     // what arrived of a file cannot be gone on from
 	late      []string // paths at the destination that a server may yet write to
-	touched   bool     // something may have been appended
+	touched   bool     // something may have been written
+	placed    bool     // by an earlier process
 	held      bool     // the destination may yet be writing for an attempt that was given up
 	began     int64    // what had arrived before the present attempt
 	figure    plan.Figure
@@ -248,7 +249,7 @@ func (w *work) takeTurn(ctx context.Context) error {
 // the journal.
 func (w *work) look(ctx context.Context) error {
 	if w.row.Phase >= state.Whole {
-		w.bytes, w.verified = w.row.Size, w.row.Verified
+		w.bytes, w.verified, w.placed = w.row.Size, w.row.Verified, w.row.Phase == state.Placed
 		return errors.Join(meet(ctx, w.ask.From), meet(ctx, w.ask.To))
 	}
 	var source, dest sites.Entry
