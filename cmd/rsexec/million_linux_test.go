@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -50,29 +49,14 @@ func copyFiles(t testing.TB, shape []int) (c copying) {
 	var errs bytes.Buffer
 	command.Stderr = &errs // what it prints of each file goes nowhere
 	began := time.Now()
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for running := true; running; {
-		select {
-		case err = <-ended:
-			running = false
-		case <-tick.C:
-			if kib, ok := residentOf(command.Process.Pid); ok {
-				c.resident = append(c.resident, kib)
-			}
-			c.state = max(c.state, stateSize(state))
-		}
-	}
+	c.most, err = runMeasured(command, func(kib int64) {
+		c.resident = append(c.resident, kib)
+		c.state = max(c.state, stateSize(state))
+	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &errs)
 	}
 	c.seconds = time.Since(began).Seconds()
-	c.most = command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
 	c.stateLast = stateSize(state)
 	copied := 0
 	err = filepath.WalkDir(filepath.Join(to, "copy"), func(_ string, e fs.DirEntry, err error) error {
@@ -85,17 +69,6 @@ func copyFiles(t testing.TB, shape []int) (c copying) {
 		t.Errorf("%d of %d files were copied, %v", copied, total, err)
 	}
 	return c
-}
-
-// residentOf returns how much memory of a process is resident, in KiB.
-func residentOf(pid int) (kib int64, ok bool) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, false // it has just ended
-	}
-	_, line, _ := strings.Cut(string(status), "VmRSS:")
-	n, err := fmt.Sscan(line, &kib)
-	return kib, n == 1 && err == nil
 }
 
 // stateSize returns the bytes of the files that are the state.
