@@ -246,6 +246,20 @@ func TestCrosswise(t *testing.T) {
 	grown(t, root1, "again", n)
 }
 
+// TestNoWay holds that it is said once, and not for each file, that nothing gets from one
+// site to another, however many files are under way at once.
+func TestNoWay(t *testing.T) {
+	const n = 50
+	from := t.TempDir()
+	plant(t, from, "tree", n)
+	status, out := bounded(t, aWhile, "--site", "SITE1="+serveSite(t, from, nil), "--site", "SITE2="+serveSite(t, t.TempDir(), nil),
+		"-c", "COPY --recursive --choreography=same-site SITE1:/tree TO SITE2:/copy")
+	if status == 0 || strings.Count(out, "no way to ") != 1 || strings.Count(out, "no file gets there from SITE1") != 1 ||
+		!strings.Contains(out, fmt.Sprintf("1 failed, %d not begun", n-1)) {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
 // TestNamesWithOneSession copies from a site of 1973, which lists names only and allows
 // one session: what they are is asked in that one.
 func TestNamesWithOneSession(t *testing.T) {

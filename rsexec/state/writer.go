@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"strings"
 )
@@ -209,14 +210,15 @@ func (w *writer) rollback(ctx context.Context) error {
 	return err
 }
 
-// close gives the connection up. What it was used for is done, or has failed.
+// close ends the connection, which may be in the middle of something. What was wanted
+// of it is done, or has failed.
 func (w *writer) close() {
 	if w.tx == nil {
 		return
 	}
 	for _, statement := range w.tx.made {
-		statement.Close() // it belongs to the connection
+		_ = statement.Close() // it belongs to the connection
 	}
-	w.tx.conn.Close() // it goes back to the others
+	_ = w.tx.conn.Raw(func(any) error { return driver.ErrBadConn }) // so nobody else gets it
 	w.tx = nil
 }

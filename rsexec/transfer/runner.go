@@ -454,6 +454,10 @@ func (s *schedule) settleFile(r result) {
 	h := g.holders[at]
 	h.serves = false
 	if r.err != nil {
+		if r.apart && s.hopeless(t) { // another file has told so
+			s.forget(t)
+			return
+		}
 		if s.another(t, h, r.err, r.apart) {
 			s.files = slices.Insert(s.files, 0, t)
 			return
