@@ -166,7 +166,7 @@ func slowly(t *testing.T, n *network, each time.Duration, count int) (statement 
 func TestResumeElsewhere(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t)
-	statement, want := slowly(t, n, 500*time.Millisecond, 12)
+	statement, want := slowly(t, n, 500*time.Millisecond, 16)
 	c := n.begin(t, statement)
 
 	o := n.together(t, "RESUME 1", "FORGET 1", "CANCEL 1", "RESUME ALL", "RESUME", "JOBS")

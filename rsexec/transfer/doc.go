@@ -11,6 +11,10 @@
 //   - Nothing is appended twice that may have arrived: between two tries the
 //     destination's size says how much did, and without a size there is no
 //     second try unless the replies show that nothing did.
+//   - Of all jobs of a journal one at a time appends to a file, and what the file held
+//     before is looked at in its turn.
+//   - What a site copied itself is a file of its own, and no link to the source, as
+//     far as the site tells. No two tries of that write to one name.
 //   - A COPY never touches the destination's own name before the new file is
 //     whole, unless it is to be written in place.
 //   - A server that was given up and may go on writing is never written beside into
