@@ -82,7 +82,7 @@ func TestPeers(t *testing.T) {
 					return // servers take seconds to refuse a password
 				}
 				wrong := site(t, s, "")
-				wrong.password = func(context.Context) (string, error) { return "wrong", nil }
+				wrong.config.Password = "wrong"
 				checkKind(t, "a wrong password", wrong.Meet(ctx), sites.Login)
 			})
 		}
@@ -362,7 +362,7 @@ func TestOldDialects(t *testing.T) {
 			}
 			checkGone(t, filepath.Join(s.Root, "a b"))
 			wrong := site(t, s, "")
-			wrong.password = func(context.Context) (string, error) { return "wrong", nil }
+			wrong.config.Password = "wrong"
 			checkKind(t, "a wrong password", wrong.Meet(ctx), sites.Login)
 		})
 	}

@@ -24,13 +24,60 @@ type Session struct {
 // Idle reports whether the session can be used for other work.
 func (s *Session) Idle() bool { return !s.spent && s.Conn.Idle() }
 
-// login opens a control connection and logs in.
+// login opens a control connection and logs in. A password that the person is asked for
+// is remembered once the site has taken it; those who log in meanwhile wait for that.
 func (f *Site) login(ctx context.Context) (*Session, error) {
 	pathname := sites.Pathname{Site: f.config.Name}
-	password, err := f.password(ctx)
-	if err != nil {
-		return nil, sites.During("log in at", pathname, err)
+	password, known := f.remembered()
+	if !known && f.config.PasswordCommand == "" { // whose password may be another one each time
+		select {
+		case f.asking <- struct{}{}:
+			defer func() { <-f.asking }()
+		case <-ctx.Done():
+			return nil, sites.During("log in at", pathname, cancelled(f.config.Name, ctx))
+		}
+		password, known = f.remembered()
 	}
+	if !known {
+		var err error
+		if password, err = f.ask(ctx, f.config); err != nil {
+			return nil, sites.During("log in at", pathname, err)
+		}
+	}
+	s, err := f.loginWith(ctx, password)
+	switch {
+	case err == nil:
+		f.remember(&password)
+	case sites.KindOf(err) == sites.Login:
+		f.remember(nil)
+	}
+	return s, err
+}
+
+// remember keeps the password that the site took last; nil if it refused one.
+func (f *Site) remember(password *string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.config.PasswordCommand == "" {
+		f.taken = password
+	}
+}
+
+// remembered returns the password if nobody has to be asked for it.
+func (f *Site) remembered() (password string, known bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.config.Password != "" || f.ask == nil:
+		return f.config.Password, true
+	case f.taken != nil:
+		return *f.taken, true
+	}
+	return "", false
+}
+
+func (f *Site) loginWith(ctx context.Context, password string) (*Session, error) {
+	pathname := sites.Pathname{Site: f.config.Name}
 	dialer := net.Dialer{Timeout: f.config.Timeout}
 	nc, err := dialer.DialContext(ctx, "tcp", f.config.Address())
 	if err != nil {

@@ -26,12 +26,14 @@ type Password func(ctx context.Context, c sites.Config) (string, error)
 
 // Site is an FTP site. It implements sites.Site.
 type Site struct {
-	config   sites.Config
-	password func(context.Context) (string, error)
-	pool     *sites.Pool[*Session]
-	numbers  atomic.Int64 // of sessions, for traces
+	config  sites.Config
+	ask     Password      // may be nil
+	asking  chan struct{} // holds one while somebody is asked for the password
+	pool    *sites.Pool[*Session]
+	numbers atomic.Int64 // of sessions, for traces
 
 	mu       sync.Mutex
+	taken    *string           // the password that it took last; nil is none
 	known    bool              // the fields below are set
 	features map[string]string // the reply to FEAT; nil if it was refused
 	home     string
@@ -44,13 +46,7 @@ type Site struct {
 // needed. The password comes from c or, where it has none, from ask, which may
 // be nil.
 func New(c sites.Config, ask Password) *Site {
-	f := &Site{config: c, verbs: make(map[string]Knowledge), home: c.Home}
-	f.password = func(ctx context.Context) (string, error) {
-		if c.Password != "" || ask == nil {
-			return c.Password, nil
-		}
-		return ask(ctx, c)
-	}
+	f := &Site{config: c, ask: ask, asking: make(chan struct{}, 1), verbs: make(map[string]Knowledge), home: c.Home}
 	f.pool = sites.NewPool(c.Name, c.MaxSessions, f.login)
 	return f
 }
