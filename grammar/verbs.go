@@ -98,7 +98,6 @@ var verbs = []*Verb{
 		Options: append(slices.Clip(transferOptions), asciiOption),
 		Changes: true,
 		Job:     true,
-		Once:    true,
 		Summary: "add files to the end of another file",
 		Help: "Adds the contents of the source files, in the order given, to the end of the destination file, " +
 			"which is created if there is none. The files may be at any sites; where the sites allow it " +
@@ -133,6 +132,7 @@ var verbs = []*Verb{
 		},
 		Options: transferOptions,
 		Output:  true,
+		Changes: true,
 		Job:     true,
 		Summary: "move files",
 		Help: "Moves the source files to the destination, which is a directory if there are several. Within one " +
@@ -172,6 +172,7 @@ var verbs = []*Verb{
 		},
 		Options: copyOptions,
 		Output:  true,
+		Changes: true,
 		Job:     true,
 		Summary: "copy files to this host",
 		Help: "Copies files to this host, as COPY does: to the file or the folder after TO, or else into the local " +
@@ -186,6 +187,7 @@ var verbs = []*Verb{
 		},
 		Options: copyOptions,
 		Output:  true,
+		Changes: true,
 		Job:     true,
 		Summary: "copy files from this host",
 		Help: "Copies files of this host, as COPY does: to the pathname after TO, or else into the working " +
@@ -601,8 +603,8 @@ var verbs = []*Verb{
 		},
 		Summary: "say what a script does when a statement fails",
 		Help: "ON ERROR says what happens when a statement fails, from there to the end of the script. RETRY performs a statement again " +
-			"where that can help: where a site could not be reached, was busy or refused for the moment, with a growing pause; " +
-			"never an APPEND, which must not happen twice. The exit status is that of the first failure in any case.",
+			"where that can help: where a site could not be reached, was busy or refused for the moment, with a growing pause. " +
+			"A job that was begun is gone on with, so that what is done is not done twice. The exit status is that of the first failure in any case.",
 		Example: "ON ERROR CONTINUE\nTYPE SITE1:/NONE.TXT\nECHO it ended with status $?\nQUIT 0",
 	},
 	{

@@ -26,7 +26,7 @@ func (x *Executive) append(ctx context.Context, st *grammar.Statement) error {
 	}
 	failed := &someFailed{verb: st.Verb.Name}
 	for _, w := range st.List(0) {
-		err = x.eachSource(ctx, st, []grammar.Word{w}, &someFailed{verb: st.Verb.Name}, func(source resolver.Place) error {
+		err = x.eachSource(ctx, st, []grammar.Word{w}, failed, func(source resolver.Place) error {
 			if source.Entry.Type == sites.Directory {
 				return &sites.Error{Op: st.Verb.Name, Site: source.Pathname.Site, Path: source.Pathname.Path, Kind: sites.Usage, Msg: "it is a directory"}
 			}
@@ -36,6 +36,10 @@ func (x *Executive) append(ctx context.Context, st *grammar.Statement) error {
 			}
 			return j.add(ctx, group)
 		})
+		if err == nil && failed.failed > 0 {
+			// It was reported, for the word is a pattern.
+			err = &sites.Error{Op: st.Verb.Name, Kind: sites.KindOf(failed.last), Msg: "nothing was appended"}
+		}
 		if err != nil {
 			return errors.Join(err, j.drop(ctx))
 		}

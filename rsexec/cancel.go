@@ -12,11 +12,11 @@ func (x *Executive) cancelJob(ctx context.Context, st *grammar.Statement) error 
 	if err != nil {
 		return named(st, err)
 	}
-	j, err := x.jobNumbered(ctx, st, store)
+	j, r, err := x.jobNumbered(ctx, st, store)
 	if err != nil {
 		return err
 	}
-	if r := x.jobs.get(j.ID); r != nil {
+	if r != nil {
 		r.cancel()
 		<-r.ended // it cleans up at its sites, for a limited time
 		return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"rsexec/grammar"
 	"rsexec/resolver"
+	"rsexec/rsexec/state"
 	"rsexec/sites"
 )
 
@@ -85,6 +87,11 @@ func (x *Executive) Complete(line string, cursor int) (c grammar.Completion, way
 			add(name, "a variable", true)
 		}
 	}
+	if c.Expects(grammar.JobNumber) {
+		for _, w := range x.completeJob(&c) {
+			add(w.Text, w.Help, true)
+		}
+	}
 	switch {
 	case paths:
 		ways = append(ways, x.completePath(&c, "")...)
@@ -92,6 +99,45 @@ func (x *Executive) Complete(line string, cursor int) (c grammar.Completion, way
 		ways = append(ways, x.completePath(&c, sites.LocalName+":")...)
 	}
 	return c, ways
+}
+
+// completeJob finds the numbers of the jobs that a verb may be about: those that run in
+// this shell, or those in the journal as far as it is read in time.
+func (x *Executive) completeJob(c *grammar.Completion) (ways []Completion) {
+	way := func(id int64, help string) {
+		ways = append(ways, Completion{Text: strconv.FormatInt(id, 10), Help: help})
+	}
+	if c.Verb != nil && (c.Verb.Name == "WAIT" || c.Verb.Name == "CANCEL") {
+		for _, id := range x.Running() {
+			if r := x.jobs.get(id); r != nil {
+				way(id, brief(r.statement))
+			}
+		}
+		return ways
+	}
+	read := make(chan []Completion, 1)
+	x.lookups.group.Go(func() {
+		ctx, stop := context.WithTimeout(x.lookups.ctx, lookupWithin)
+		defer stop()
+		x.eachKnownJob(ctx, func(j state.Job, alive bool) {
+			switch statement, err := parseJob(j); {
+			case err != nil:
+			case c.Verb != nil && c.Verb.Name == "RESUME" && (alive || !j.Ended.IsZero()):
+			case c.Verb != nil && c.Verb.Name == "FORGET" && alive:
+			default:
+				way(j.ID, brief(statement))
+			}
+		})
+		read <- ways
+	})
+	timer := time.NewTimer(x.lookups.within)
+	defer timer.Stop()
+	select {
+	case ways := <-read:
+		return ways
+	case <-timer.C:
+		return nil
+	}
 }
 
 // lookups are the questions that Complete has put to sites.

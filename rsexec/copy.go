@@ -47,7 +47,8 @@ func (x *Executive) copy(ctx context.Context, st *grammar.Statement) error {
 func (x *Executive) targets(ctx context.Context, st *grammar.Statement, sources, words []grammar.Word, failed *someFailed) ([]target, error) {
 	var dests []target
 	for _, w := range words {
-		dest, err := x.target(ctx, st, sources, w)
+		var dest target
+		err := x.retriedAmong(ctx, len(words) > 1, func() (err error) { dest, err = x.target(ctx, st, sources, w); return err })
 		switch {
 		case ctx.Err() != nil:
 			return nil, named(st, sites.Stopped(ctx))
@@ -64,6 +65,12 @@ func (x *Executive) targets(ctx context.Context, st *grammar.Statement, sources,
 		return nil, failed
 	}
 	return dests, nil
+}
+
+// retriedAmong looks a name up, as often as ON ERROR wants it if it is one of several.
+// If it is the only one the whole statement is tried again.
+func (x *Executive) retriedAmong(ctx context.Context, several bool, look func() error) error {
+	return x.retried(ctx, func(err error) bool { return several && sites.KindOf(err).Retryable() }, look)
 }
 
 // eachSource performs work for all files that the words mean, as their sites have
@@ -86,7 +93,8 @@ func (x *Executive) eachSource(ctx context.Context, st *grammar.Statement, words
 			})
 		} else {
 			var p resolver.Place
-			if p, err = x.present(ctx, w.Pattern()); err == nil {
+			err = x.retriedAmong(ctx, several, func() (err error) { p, err = x.present(ctx, w.Pattern()); return err })
+			if err == nil {
 				err = work(p)
 			}
 		}
@@ -226,7 +234,9 @@ func (x *Executive) places(ctx context.Context, st *grammar.Statement, words []g
 		var res resolver.Resolution
 		if resolver.IsPattern(w.Pattern()) {
 			err = x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool { found = append(found, p); return true })
-		} else if err = x.patiently(ctx, func() (err error) { res, err = r.Again(ctx, w.Pattern()); return err }); err == nil {
+		} else if err = x.retriedAmong(ctx, len(words) > 1, func() error {
+			return x.patiently(ctx, func() (err error) { res, err = r.Again(ctx, w.Pattern()); return err })
+		}); err == nil {
 			x.tellUnheard(res)
 			found = append(found, res.Place)
 		}

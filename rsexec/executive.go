@@ -147,7 +147,8 @@ func New(o Options) (*Executive, error) {
 	}
 	x := &Executive{options: o, printer: &printer{out: o.Out, err: o.Err, json: o.JSON, colour: o.Colour && !o.JSON}, display: screen,
 		thread: &thread{variables: make(map[string]grammar.Word)}, verbs: actions(), lookups: newLookups(),
-		shared: new(sync.Mutex), jobs: &background{running: make(map[int64]*running)}}
+		shared: new(sync.Mutex)}
+	x.jobs = newBackground(x.printer)
 	net, err := newNetwork(o.Sites, x.password)
 	if err != nil {
 		return nil, err
@@ -273,15 +274,10 @@ type someFailed struct {
 	verb          string
 	failed, total int
 	last          error
-	hint          string
 }
 
 func (e *someFailed) Error() string {
-	text := fmt.Sprintf("%s: %d of %d failed", e.verb, e.failed, e.total)
-	if e.hint != "" {
-		text += "; " + e.hint
-	}
-	return text
+	return fmt.Sprintf("%s: %d of %d failed", e.verb, e.failed, e.total)
 }
 
 func (e *someFailed) Unwrap() error { return e.last }
@@ -449,6 +445,9 @@ func (x *Executive) tellUnheard(res resolver.Resolution) {
 func (x *Executive) confirm(ctx context.Context, question string) (bool, error) {
 	if x.options.Yes {
 		return true, nil
+	}
+	if x.options.Ask == nil {
+		return false, &sites.Error{Kind: sites.Usage, Msg: "nobody can be asked: " + question, Hint: "rsexec --yes answers for you"}
 	}
 	answer, err := x.options.Ask(ctx, question+" (y/n) ", false)
 	answer = strings.ToLower(strings.TrimSpace(answer))

@@ -94,6 +94,9 @@ func (x *Executive) explainDirectly(st *grammar.Statement, source, dest resolver
 func (x *Executive) explainNames(ctx context.Context, st *grammar.Statement) error {
 	text := st.Verb.Name
 	for i, slot := range st.Verb.Slots {
+		if slot.Kind == grammar.JobNumber && len(st.List(i)) > 0 {
+			text += fmt.Sprintf(" (%s) %s", slot.Guides[0], st.Operand(i))
+		}
 		if !slot.Kind.IsPathname() {
 			continue
 		}

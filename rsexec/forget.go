@@ -27,7 +27,7 @@ func (x *Executive) forget(ctx context.Context, st *grammar.Statement) error {
 		})
 	} else {
 		var j state.Job
-		j, err = x.jobNumbered(ctx, st, store)
+		j, _, err = x.jobNumbered(ctx, st, store)
 		list = []state.Job{j}
 	}
 	if err != nil {

@@ -29,7 +29,7 @@ func (x *Executive) help(ctx context.Context, st *grammar.Statement) error {
 
 func verbHelp(v *grammar.Verb) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n%s\n", v.Usage(), fold(v.Help, 78))
+	fmt.Fprintf(&b, "%s\n\n%s\n", fold(v.Usage(), 78), fold(v.Help, 78))
 	if also := v.Also(); also != "" {
 		fmt.Fprintf(&b, "\nAlso: %s\n", also)
 	}
@@ -40,7 +40,7 @@ func verbHelp(v *grammar.Verb) string {
 	}
 	for i := range v.Options {
 		o := &v.Options[i]
-		fmt.Fprintf(&b, "\n%s\n    %s\n", o.Usage(), o.Help)
+		fmt.Fprintf(&b, "\n%s\n    %s\n", o.Usage(), strings.ReplaceAll(fold(o.Help, 74), "\n", "\n    "))
 		for _, c := range o.Choices {
 			fmt.Fprintf(&b, "    %-8s %s\n", c.Value, c.Help)
 		}

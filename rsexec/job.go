@@ -61,6 +61,18 @@ func (j *journal) open(ctx context.Context, notice func(string)) (*state.Store, 
 	return j.spare.open()
 }
 
+// exists reports whether there may be jobs in a file.
+func (j *journal) exists() bool {
+	if j.spare != nil {
+		return true
+	}
+	if j.file == nil {
+		return false
+	}
+	_, err := os.Stat(j.file.name)
+	return err == nil
+}
+
 // close drops the file that goes with the shell.
 func (j *journal) close() error {
 	if j.spare == nil {
@@ -74,6 +86,25 @@ func (x *Executive) store(ctx context.Context) (*state.Store, error) {
 	x.shared.Lock()
 	defer x.shared.Unlock()
 	return x.journal.open(ctx, x.printer.notice)
+}
+
+// eachKnownJob calls yield for each job. No journal is made for that: where there is
+// none, or it cannot be read, there is no job, and who needs one is told why.
+func (x *Executive) eachKnownJob(ctx context.Context, yield func(j state.Job, alive bool)) {
+	x.shared.Lock()
+	there := x.journal.exists()
+	x.shared.Unlock()
+	if !there {
+		return
+	}
+	store, err := x.store(ctx)
+	if err != nil {
+		return
+	}
+	_ = store.Jobs(ctx, func(j state.Job) bool { // see above
+		yield(j, store.Alive(j.Owner))
+		return true
+	})
 }
 
 // secret is a password in a URL, with what is before it.
@@ -94,12 +125,20 @@ type job struct {
 
 // newJob puts a job into the journal for a statement. What it moves is added next.
 func (x *Executive) newJob(ctx context.Context, st *grammar.Statement) (*job, error) {
-	store, err := x.store(ctx)
+	// Options that cannot be read are no job.
+	_, err := x.order(st)
+	if err == nil {
+		_, err = x.newExpansion(st)
+	}
+	var store *state.Store
+	if err == nil {
+		store, err = x.store(ctx)
+	}
 	if err != nil {
 		return nil, named(st, err)
 	}
 	statement := *st
-	statement.Background = false
+	statement.Background, statement.Output = false, nil
 	j := &job{x: x, store: store, st: st, named: make(map[string]bool), seed: maphash.MakeSeed(), dests: make(map[uint64]uint64)}
 	j.id, err = store.NewJob(ctx, st.Verb.Name, secret.ReplaceAllString(statement.String(), "$1@"))
 	return j, named(st, err)
@@ -186,7 +225,10 @@ func (j *job) drop(ctx context.Context) error {
 // counts those of its files that could not even be added.
 func (j *job) run(ctx context.Context, failed *someFailed) error {
 	if j.files == 0 {
-		return errors.Join(failed.orNil(), j.drop(ctx))
+		if err := errors.Join(failed.orNil(), j.drop(ctx)); err != nil {
+			return &triedError{error: err}
+		}
+		return nil
 	}
 	err := j.flush(ctx)
 	if err == nil {
@@ -195,46 +237,100 @@ func (j *job) run(ctx context.Context, failed *someFailed) error {
 	if err != nil {
 		return named(j.st, errors.Join(err, j.drop(ctx)))
 	}
+	w := &jobWork{id: j.id, st: j.st, failed: failed, several: j.files > 1 || failed.total > 0}
 	if j.st.Background {
-		j.x.background(ctx, j.id, j.st, func(ctx context.Context, b *Executive) error { return b.performJob(ctx, j.id, j.st, failed, true) })
+		w.kept = true
+		j.x.background(ctx, j.id, j.st, false, w.perform)
 		return nil
 	}
-	return j.x.performJob(ctx, j.id, j.st, failed, j.files > 1 || failed.total > 0)
+	return w.perform(ctx, j.x)
 }
 
-// performJob performs what is left of a job that this process owns. several says that
-// its errors are reported one by one, and the whole summed up.
-func (x *Executive) performJob(ctx context.Context, id int64, st *grammar.Statement, failed *someFailed, several bool) error {
+// jobWork is what is left of a job that this process owns.
+type jobWork struct {
+	id      int64
+	st      *grammar.Statement
+	failed  *someFailed // counts what was done and what failed before
+	several bool        // its errors are reported one by one, and the whole is summed up
+	kept    bool        // the person knows its number
+}
+
+// perform performs it, as often as ON ERROR wants it: what is done is not done again.
+func (w *jobWork) perform(ctx context.Context, x *Executive) error {
 	store, err := x.store(ctx)
 	if err != nil {
 		return err
 	}
-	o, err := x.order(st)
+	o, err := x.order(w.st)
 	if err != nil {
-		return errors.Join(named(st, err), store.Release(ctx, id))
+		return errors.Join(named(w.st, err), store.Release(ctx, w.id))
 	}
-	expansion, err := x.newExpansion(st)
+	expansion, err := x.newExpansion(w.st)
 	if err != nil {
-		return errors.Join(named(st, err), store.Release(ctx, id))
+		return errors.Join(named(w.st, err), store.Release(ctx, w.id))
 	}
-	report := &jobReport{x: x, verb: st.Verb.Name, id: id, several: several, began: time.Now(), progress: x.newProgress(ctx, store, id, several)}
-	o.Job, o.Report, o.Expand = id, report, expansion.expand
+	report := &jobReport{x: x, verb: w.st.Verb.Name, id: w.id, several: w.several, began: time.Now(), progress: x.newProgress(ctx, store, w.id, w.several)}
+	o.Job, o.Report, o.Expand = w.id, report, expansion.expand
 	runner := transfer.Runner{Mover: &x.mover, Store: store}
-	sum, err := runner.Run(ctx, o)
-	if err == nil && st.Verb.Name == "MIRROR" {
-		err = x.deleteExtras(ctx, st, store, id, sum)
+	var sum transfer.Summary
+	var partly error // some files failed
+	tries := 0
+	err = x.retried(ctx, report.again, func() error {
+		if tries++; tries > 1 {
+			if err := x.claimAgain(ctx, store, w.id); err != nil {
+				return err
+			}
+		}
+		partly, report.retryable = nil, false
+		more, err := runner.Run(ctx, o)
+		more.Done, more.Left, more.Bytes, more.Directories = sum.Done+more.Done, sum.Left+more.Left, sum.Bytes+more.Bytes, sum.Directories+more.Directories
+		sum = more
+		switch {
+		case err != nil || sum.Failed == 0:
+			return err
+		case w.several: // each was reported
+			partly = &someFailed{verb: w.st.Verb.Name, failed: sum.Failed, total: sum.Done + sum.Left + sum.Failed, last: sum.Last}
+		default:
+			partly = sum.Last
+		}
+		return partly
+	})
+	if err == partly {
+		err = nil // the sum tells
+	}
+	if err == nil && w.st.Verb.Name == "MIRROR" {
+		err = x.deleteExtras(ctx, w.st, store, w.id, sum)
 	}
 	report.progress.close()
 	// Whatever became of ctx, others may go on with the job.
-	ctx = context.WithoutCancel(ctx)
-	j, _, looked := store.Job(ctx, id)
-	if looked == nil && !several && j.Failed+j.Waiting > 0 {
-		looked = x.dropIfVain(ctx, store, &j)
+	after := context.WithoutCancel(ctx)
+	j, _, looked := store.Job(after, w.id)
+	if err == nil && ctx.Err() != nil && j.Waiting > 0 {
+		err = sites.Stopped(ctx)
 	}
-	if released := store.Release(ctx, id); released != nil || looked != nil {
+	if looked == nil && !w.several && !w.kept && j.Failed+j.Waiting > 0 {
+		looked = x.dropIfVain(after, store, &j)
+	}
+	if released := store.Release(after, w.id); released != nil || looked != nil {
 		err = errors.Join(err, released, looked)
 	}
-	return x.conclude(st, report, sum, j, failed, err)
+	return x.conclude(w.st, report, sum, j, w.failed, err)
+}
+
+// claimAgain has the transfers of a job of this process that failed tried again.
+func (x *Executive) claimAgain(ctx context.Context, store *state.Store, id int64) error {
+	err := store.Release(ctx, id)
+	if err != nil {
+		return err
+	}
+	j, ok, err := store.Job(ctx, id)
+	if err == nil && ok {
+		ok, err = store.Claim(ctx, j)
+	}
+	if err == nil && !ok {
+		err = &sites.Error{Kind: sites.Conflict, Msg: fmt.Sprintf("job %d is at work in another shell, or was dropped", id)}
+	}
+	return err
 }
 
 // dropIfVain drops the job of a single file if going on with it makes no more sense
@@ -280,38 +376,37 @@ func (x *Executive) conclude(st *grammar.Statement, report *jobReport, sum trans
 		}
 	}
 	switch {
-	case err != nil && hint != "":
-		var e *sites.Error
-		if errors.As(err, &e) {
-			c := *e
-			c.Hint = strings.TrimPrefix(c.Hint+"; "+hint, "; ")
-			err = &c
-		}
-		return named(st, err)
 	case err != nil:
-		return named(st, err)
+		err = named(st, err)
 	case failed.failed == 0:
 		return nil
-	case !report.several && hint != "" && sum.Failed == 1:
-		return &resumable{failed.last, hint}
 	case !report.several:
-		return failed.last
+		err = failed.last
+	default:
+		err = failed
+		if hint != "" {
+			hint = fmt.Sprintf("JOBS %d lists what is left, %s", j.ID, hint)
+		}
 	}
-	failed.hint = ""
-	if hint != "" {
-		failed.hint = fmt.Sprintf("JOBS %d lists what is left, RESUME %d goes on with it", j.ID, j.ID)
-	}
-	return failed
+	return &triedError{err, hint}
 }
 
-// resumable is an error of a job that can be gone on with.
-type resumable struct {
+// triedError is an error after all that ON ERROR RETRY can do about it: the statement is
+// not begun again. A job is gone on with instead, so that there is no second one.
+type triedError struct {
 	error
-	hint string
+	hint string // how to go on; "" if that cannot be
 }
 
-func (e *resumable) Error() string { return e.error.Error() + "; " + e.hint }
-func (e *resumable) Unwrap() error { return e.error }
+func (e *triedError) Error() string {
+	text := e.error.Error()
+	if e.hint != "" {
+		text += "; " + e.hint
+	}
+	return text
+}
+
+func (e *triedError) Unwrap() error { return e.error }
 
 // order returns how the transfers of a statement are made.
 func (x *Executive) order(st *grammar.Statement) (o transfer.Order, err error) {
@@ -375,10 +470,18 @@ type jobReport struct {
 	began    time.Time
 	progress *progress
 
-	mu       sync.Mutex
-	ways     map[string]int // how many files went each way
-	verified map[string]int
-	only     *transfer.Result // of the one file that is done, if it was not told
+	mu        sync.Mutex
+	ways      map[string]int // how many files went each way
+	verified  map[string]int
+	only      *transfer.Result // of the one file that is done, if it was not told
+	retryable bool             // trying again may help one that failed
+}
+
+// again reports whether trying again may help.
+func (r *jobReport) again(err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.retryable || sites.KindOf(err).Retryable()
 }
 
 // Began implements transfer.Report.
@@ -424,6 +527,9 @@ func (r *jobReport) Done(t state.Transfer, result transfer.Result) {
 // Failed implements transfer.Report.
 func (r *jobReport) Failed(t state.Transfer, err error) {
 	r.progress.done(t, 0)
+	r.mu.Lock()
+	r.retryable = r.retryable || sites.KindOf(err).Retryable()
+	r.mu.Unlock()
 	if r.several {
 		r.x.Report(err)
 	}
@@ -436,8 +542,10 @@ func (r *jobReport) Notice(line string) { r.x.printer.notice(line) }
 type jobEvent struct {
 	Event     string         `json:"event"` // "job"
 	ID        int64          `json:"id"`
-	State     string         `json:"state"` // "running", "stopped", "failed" or "done"
+	State     string         `json:"state"`             // "waiting", "running", "stopped", "failed" or "done"
+	Process   string         `json:"process,omitempty"` // where another shell runs it
 	Statement string         `json:"statement,omitempty"`
+	Begun     *time.Time     `json:"begun,omitempty"`
 	Done      int64          `json:"done"`
 	Total     int64          `json:"total"` // as far as it is known
 	Left      int            `json:"left_out,omitempty"`

@@ -3,12 +3,16 @@ package rsexec
 import (
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"rsexec/grammar"
 	"rsexec/resolver"
 	"rsexec/rsexec/state"
+	"rsexec/rsexec/transfer"
 	"rsexec/sites"
 
 	"github.com/dustin/go-humanize"
@@ -22,14 +26,14 @@ func (x *Executive) listJobs(ctx context.Context, st *grammar.Statement) error {
 	}
 	_, script := st.Option("script")
 	if st.Operand(0).Value() != "" {
-		j, err := x.jobNumbered(ctx, st, store)
+		j, _, err := x.jobNumbered(ctx, st, store)
 		switch {
 		case err != nil:
 			return err
 		case script:
 			return x.printScript(ctx, st, store, j)
 		}
-		if err := x.printer.print(x.eventOf(store, j)); err != nil {
+		if err := x.printer.print(x.eventOf(store, j).alone()); err != nil {
 			return err
 		}
 		return x.printTransfers(ctx, st, store, j)
@@ -49,7 +53,7 @@ func (x *Executive) listJobs(ctx context.Context, st *grammar.Statement) error {
 		if script {
 			err = x.printScript(ctx, st, store, j)
 		} else {
-			err = x.printer.print(x.eventOf(store, j))
+			err = x.printer.print(x.eventOf(store, j).inList(x.columns()))
 		}
 		if err != nil {
 			return err
@@ -58,46 +62,57 @@ func (x *Executive) listJobs(ctx context.Context, st *grammar.Statement) error {
 	return nil
 }
 
-// jobNumbered returns the job that a statement names.
-func (x *Executive) jobNumbered(ctx context.Context, st *grammar.Statement, store *state.Store) (state.Job, error) {
+// columns returns how wide the results may be; 0 is any width.
+func (x *Executive) columns() int {
+	if !x.options.Terminal || x.options.JSON {
+		return 0
+	}
+	columns := x.options.Width
+	if x.display != nil {
+		columns, _ = x.display.screen.Size()
+	}
+	if columns <= 0 {
+		return usualColumns
+	}
+	return columns
+}
+
+// jobNumbered returns the job that a statement names, and what runs it in the background
+// of this shell: nil if it does not, or not any more when the job was read.
+func (x *Executive) jobNumbered(ctx context.Context, st *grammar.Statement, store *state.Store) (state.Job, *running, error) {
 	id, err := strconv.ParseInt(st.Operand(0).Value(), 10, 64)
 	if err != nil {
-		return state.Job{}, &sites.Error{Op: st.Verb.Name, Kind: sites.Usage, Msg: "no number of a job: " + grammar.Quote(st.Operand(0).Value())}
+		return state.Job{}, nil, &sites.Error{Op: st.Verb.Name, Kind: sites.Usage, Msg: "no number of a job: " + grammar.Quote(st.Operand(0).Value())}
 	}
+	r := x.jobs.get(id)
 	j, ok, err := store.Job(ctx, id)
 	if err == nil && !ok {
 		err = &sites.Error{Kind: sites.NotFound, Msg: fmt.Sprintf("there is no job %d", id), Hint: "JOBS --all lists them"}
 	}
-	return j, named(st, err)
+	return j, r, named(st, err)
 }
 
 // eventOf tells how far a job is.
 func (x *Executive) eventOf(store *state.Store, j state.Job) jobEvent {
-	e := jobEvent{Event: "job", ID: j.ID, State: stateOf(j, j.Ended.IsZero() && store.Alive(j.Owner)), Statement: j.Statement,
+	e := jobEvent{Event: "job", ID: j.ID, State: stateOf(j, j.Ended.IsZero() && store.Alive(j.Owner)), Statement: j.Statement, Begun: &j.Begun,
 		Done: j.Done, Total: j.Done + j.Waiting + j.Failed, Failed: j.Failed, Bytes: j.Bytes}
-	counts := fmt.Sprintf("%d of %d", e.Done, e.Total)
-	if e.State == "done" {
-		counts = fmt.Sprint(e.Done)
+	if e.State != "running" {
+		return e
 	}
-	if e.Failed > 0 {
-		counts += fmt.Sprintf(", %d failed", e.Failed)
+	e.Process = processOf(j)
+	if r := x.jobs.get(j.ID); r != nil && r.waits() {
+		e.State = "waiting"
 	}
-	where := ""
-	if e.State == "running" {
-		where = x.processOf(j)
-	}
-	e.shown = fmt.Sprintf("%4d  %-7s%s  %s, %s  begun %s\n      %s\n", e.ID, e.State, where, counts, humanize.IBytes(uint64(e.Bytes)),
-		j.Begun.Local().Format("2006-01-02 15:04"), sites.Printable(e.Statement))
 	return e
 }
 
-// processOf says in which process a job runs, if that is another.
-func (x *Executive) processOf(j state.Job) string {
-	process, _, owned := strings.Cut(j.Owner, "-")
-	if !owned || x.jobs.get(j.ID) != nil {
+// processOf returns the number of the process that owns a job, if it is another one.
+func processOf(j state.Job) string {
+	process, _, _ := strings.Cut(j.Owner, "-")
+	if process == strconv.Itoa(os.Getpid()) {
 		return ""
 	}
-	return " in process " + process
+	return process
 }
 
 // isRunning is the error of a job that cannot be had now, for it runs.
@@ -107,11 +122,85 @@ func (x *Executive) isRunning(ctx context.Context, store *state.Store, j state.J
 	} else if ok {
 		j = now // another shell may have gone on with it meanwhile
 	}
-	e := &sites.Error{Kind: sites.Conflict, Msg: fmt.Sprintf("job %d runs%s", j.ID, x.processOf(j))}
+	e := &sites.Error{Kind: sites.Conflict, Msg: fmt.Sprintf("job %d runs", j.ID)}
+	if process := processOf(j); process != "" {
+		e.Msg += " in process " + process
+	}
 	if x.jobs.get(j.ID) != nil {
 		e.Hint = fmt.Sprintf("CANCEL %d stops it", j.ID)
 	}
 	return e
+}
+
+// inList makes the event a line of a list, no wider than a terminal of so many columns;
+// 0 is none.
+func (e jobEvent) inList(columns int) jobEvent {
+	begun := e.Begun.Local()
+	day := begun.Format(time.DateOnly)
+	if day == time.Now().Format(time.DateOnly) {
+		day = begun.Format("15:04")
+	}
+	statement := sites.Printable(e.Statement)
+	if list, err := grammar.Parse("", e.Statement); err == nil && len(list) == 1 {
+		statement = sites.Printable(brief(list[0]))
+	}
+	if e.Process != "" {
+		statement = "(process " + e.Process + ") " + statement
+	}
+	line := fmt.Sprintf("%4d  %-7s %7s  %9s  %10s  ", e.ID, e.State, fmt.Sprintf("%d/%d", e.Done, e.Total), humanize.IBytes(uint64(e.Bytes)), day)
+	if columns > 0 {
+		statement = clipTo(statement, max(10, columns-1-len(line)))
+	}
+	e.shown = line + statement + "\n"
+	return e
+}
+
+// alone makes the event all that is known of one job.
+func (e jobEvent) alone() jobEvent {
+	var b strings.Builder
+	fmt.Fprintf(&b, "job %d: %s", e.ID, e.State)
+	if e.Process != "" {
+		fmt.Fprintf(&b, " in another shell, process %s", e.Process)
+	}
+	fmt.Fprintf(&b, ", %d of %d done", e.Done, e.Total)
+	if e.Failed > 0 {
+		fmt.Fprintf(&b, ", %d failed", e.Failed)
+	}
+	fmt.Fprintf(&b, ", %s, begun %s\n", humanize.IBytes(uint64(e.Bytes)), e.Begun.Local().Format("2006-01-02 15:04"))
+	fmt.Fprintf(&b, "  %s\n", sites.Printable(e.Statement))
+	e.shown = b.String()
+	return e
+}
+
+// brief returns a statement in few words: without guide words, but for the TO that
+// stands before its destination.
+func brief(st *grammar.Statement) string {
+	var b strings.Builder
+	b.WriteString(st.Verb.Name)
+	for i := range st.Verb.Slots {
+		s := &st.Verb.Slots[i]
+		for k, w := range st.List(i) {
+			switch {
+			case k > 0:
+				b.WriteString(",")
+			case s.Bare:
+				b.WriteString(" " + s.Guides[len(s.Guides)-1])
+			}
+			text := w.String()
+			// The value of a variable begins with an empty part, so that it is no option.
+			if rest, ok := strings.CutPrefix(text, `""`); ok && rest != "" && grammar.Quote(rest[:1]) == rest[:1] {
+				text = rest
+			}
+			b.WriteString(" " + text)
+		}
+	}
+	for _, o := range st.Options {
+		b.WriteString(" --" + o.Option.Name)
+		if !o.Option.IsSwitch() {
+			b.WriteString("=" + o.Value.String())
+		}
+	}
+	return b.String()
 }
 
 // leftEvent is a transfer of a job that is not done.
@@ -127,11 +216,11 @@ type leftEvent struct {
 }
 
 func (e leftEvent) text() string {
-	line := fmt.Sprintf("      %-7s %s to %s", e.State, e.Source, e.Destination)
-	if e.Text != "" {
-		line += "\n              " + sites.Printable(e.Text)
+	line := fmt.Sprintf("  %-7s  %s to %s\n", e.State, e.Source, e.Destination)
+	if e.State == "failed" {
+		line += "           " + sites.Printable(e.Text) + "\n"
 	}
-	return line + "\n"
+	return line
 }
 
 // printTransfers prints what is left of a job.
@@ -161,27 +250,131 @@ func (x *Executive) printScript(ctx context.Context, st *grammar.Statement, stor
 	if err != nil {
 		return named(st, err)
 	}
+	lines := scriptOf(statement, j)
+	var last []string // what is done when all else is
 	var failed error
 	err = store.Transfers(ctx, j.ID, func(t state.Transfer) bool {
-		failed = x.printer.print(textEvent{"text", statementFor(statement, t) + "\n"})
+		line := lines.of(t)
+		switch {
+		case line == "":
+		case t.What == state.Extra || t.What == state.ExtraTree:
+			last = append(last, line)
+		default:
+			failed = x.printer.print(textEvent{"text", line + "\n"})
+		}
 		return failed == nil
 	})
+	for _, line := range last {
+		if failed == nil && err == nil {
+			failed = x.printer.print(textEvent{"text", line + "\n"})
+		}
+	}
 	if failed != nil {
 		return failed
 	}
 	return named(st, err)
 }
 
-// statementFor returns the statement that makes one transfer of a job.
-func statementFor(st *grammar.Statement, t state.Transfer) string {
-	c := *st
-	c.Operands = make([][]grammar.Word, len(st.Operands))
-	c.Operands[0] = []grammar.Word{exactWord(resolver.Typed(t.Source))}
-	if t.What == state.Extra || t.What == state.ExtraTree {
-		return fmt.Sprintf("DELETE %s", exactWord(resolver.Typed(t.Dest)))
+// jobScript makes statements of the transfers of a job.
+type jobScript struct {
+	job   state.Job
+	st    *grammar.Statement
+	trees map[int64]bool // those that have a statement, by number
+	whole bool           // one statement stands for the whole job
+}
+
+func scriptOf(st *grammar.Statement, j state.Job) *jobScript {
+	return &jobScript{job: j, st: st, trees: make(map[int64]bool)}
+}
+
+// of returns the statement for a transfer; "" if one before does it as well.
+func (s *jobScript) of(t state.Transfer) string {
+	source, dest := typedWord(t.Source), typedWord(t.Dest)
+	switch {
+	case s.whole, s.trees[t.Parent]:
+		s.trees[t.N] = s.trees[t.N] || t.What == state.Tree
+		return ""
+	case s.st.Verb.Name == transfer.Append && t.Phase != state.Waiting:
+		// A part of it may be there, and only the journal knows which.
+		s.whole = true
+		return fmt.Sprintf("RESUME %d", s.job.ID)
+	case t.What == state.Extra:
+		return fmt.Sprintf("DELETE %s", dest)
+	case t.What == state.ExtraTree:
+		return fmt.Sprintf("REMOVE %s --recursive", dest)
+	case t.Phase == state.Placed: // only the source of a MOVE is to go yet
+		return fmt.Sprintf("DELETE %s", source)
+	case t.What == state.Tree:
+		if _, ascii := s.st.Option("ascii"); ascii { // which MIRROR has not
+			s.whole = true
+			return fmt.Sprintf("RESUME %d", s.job.ID)
+		}
+		return s.ofTree(t)
+	case s.st.Verb.Name == transfer.Append, s.st.Verb.Name == "MOVE":
+		return s.like(s.st.Verb.Name, source, dest)
+	case s.st.Verb.Name == "MIRROR":
+		if _, digest := s.st.Option("digest"); !digest {
+			return s.like(transfer.Copy, source, dest) + " --update"
+		}
 	}
-	c.Operands[1] = []grammar.Word{exactWord(resolver.Typed(t.Dest))}
-	return c.String()
+	return s.like(transfer.Copy, source, dest, "recursive", "include", "exclude")
+}
+
+// ofTree returns the statement for a tree. COPY --recursive would copy it into its
+// destination if that is there by now; MIRROR makes it the same.
+func (s *jobScript) ofTree(t state.Transfer) string {
+	slashed := false
+	for _, o := range s.st.Options {
+		slashed = slashed || (o.Option.Name == "include" || o.Option.Name == "exclude") && strings.Contains(o.Value.Value(), "/")
+	}
+	s.trees[t.N] = true
+	if slashed {
+		// Patterns are for paths below the directory that was named.
+		more := t.Source.Path[min(t.Root, len(t.Source.Path)):]
+		t.Source.Path, t.Dest.Path = upTo(t.Source.Path, more), upTo(t.Dest.Path, more)
+	}
+	line := s.like("MIRROR", typedWord(t.Source), typedWord(t.Dest), "recursive", "update")
+	_, update := s.st.Option("update")
+	_, digest := s.st.Option("digest")
+	if s.st.Verb.Name != "MIRROR" && !update && !digest {
+		line += " --digest" // what has arrived with the same contents is not copied again
+	}
+	return line
+}
+
+// upTo returns a path without its end.
+func upTo(path, end string) string {
+	path = strings.TrimSuffix(path, end)
+	if trimmed := strings.TrimSuffix(path, "/"); end != "" && trimmed != "" {
+		return trimmed
+	}
+	return path
+}
+
+// like returns a statement of a verb with those options of the job's statement that the
+// verb has too, but for some.
+func (s *jobScript) like(verb string, source, dest grammar.Word, but ...string) string {
+	v, err := grammar.FindVerb(verb)
+	if err != nil {
+		return "" // it is in the table
+	}
+	c := grammar.Statement{Verb: v, Operands: [][]grammar.Word{{source}, {dest}}}
+	for _, o := range s.st.Options {
+		takes := func(other grammar.Option) bool { return other.Name == o.Option.Name }
+		if slices.ContainsFunc(v.Options, takes) && !slices.Contains(but, o.Option.Name) {
+			c.Options = append(c.Options, o)
+		}
+	}
+	return brief(&c)
+}
+
+// typedWord returns a word that means a pathname and nothing else.
+func typedWord(p sites.Pathname) grammar.Word {
+	text := resolver.Literal(resolver.Typed(p))
+	if grammar.Quote(text) == text {
+		return plainWord(text)
+	}
+	return exactWord(text)
 }
 
 // parseJob returns the statement of a job.

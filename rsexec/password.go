@@ -29,11 +29,11 @@ func (x *Executive) password(ctx context.Context, c sites.Config) (password stri
 	if err != nil || ok {
 		return password, err
 	}
-	if err := quiet(ctx, c); err != nil {
-		return "", err
-	}
 	if x.options.Ask == nil {
 		return "", nil // the server may want none, or says that it does
+	}
+	if err := quiet(ctx, c); err != nil {
+		return "", err
 	}
 	return x.options.Ask(ctx, fmt.Sprintf("password for %s at %s: ", c.User, c.Name), true)
 }

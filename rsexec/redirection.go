@@ -33,8 +33,10 @@ func (x *Executive) redirected(ctx context.Context, st *grammar.Statement) (err 
 	if failed != nil && !errors.As(failed, &some) {
 		return failed
 	}
-	if err := x.putOutput(ctx, st, spool.Name()); err != nil {
-		return &sites.Error{Op: st.Verb.Name, Kind: sites.KindOf(err), Msg: "the output was not written", Err: err}
+	// What was done is not done again where only its output could not be written.
+	again := func(err error) bool { return !st.Output.Append && sites.KindOf(err).Retryable() }
+	if err := x.retried(ctx, again, func() error { return x.putOutput(ctx, st, spool.Name()) }); err != nil {
+		return &triedError{error: &sites.Error{Op: st.Verb.Name, Kind: sites.KindOf(err), Msg: "the output was not written", Err: err}}
 	}
 	return failed
 }

@@ -7,6 +7,7 @@ import (
 
 	"rsexec/grammar"
 	"rsexec/rsexec/state"
+	"rsexec/rsexec/transfer"
 	"rsexec/sites"
 )
 
@@ -17,36 +18,10 @@ func (x *Executive) resume(ctx context.Context, st *grammar.Statement) error {
 	if err != nil {
 		return named(st, err)
 	}
-	var list []state.Job
-	operand := st.Operand(0).Value()
-	all := strings.EqualFold(operand, grammar.All)
-	switch {
-	case operand == "" || all:
-		err = store.Jobs(ctx, func(j state.Job) bool {
-			if j.Ended.IsZero() && !store.Alive(j.Owner) {
-				list = append(list, j)
-			}
-			return true
-		})
-		if err != nil {
-			return named(st, err)
-		}
-		if n := len(list); operand == "" && n > 0 {
-			list = list[n-1:]
-		}
-		if operand == "" && len(list) == 0 {
-			return &sites.Error{Op: st.Verb.Name, Kind: sites.NotFound, Msg: "there is no job to go on with"}
-		}
-	default:
-		j, err := x.jobNumbered(ctx, st, store)
-		if err != nil {
-			return err
-		}
-		if !j.Ended.IsZero() {
-			x.printer.notice(fmt.Sprintf("job %d is done", j.ID))
-			return nil
-		}
-		list = []state.Job{j}
+	all := strings.EqualFold(st.Operand(0).Value(), grammar.All)
+	list, err := x.jobsToResume(ctx, st, store)
+	if err != nil {
+		return err
 	}
 	failed := &someFailed{verb: st.Verb.Name, total: len(list)}
 	for _, j := range list {
@@ -62,6 +37,66 @@ func (x *Executive) resume(ctx context.Context, st *grammar.Statement) error {
 		}
 	}
 	return failed.orNil()
+}
+
+// jobsToResume returns the jobs that a RESUME is about, all but those that are done.
+func (x *Executive) jobsToResume(ctx context.Context, st *grammar.Statement, store *state.Store) (list []state.Job, err error) {
+	operand := st.Operand(0).Value()
+	switch {
+	case operand == "" || strings.EqualFold(operand, grammar.All):
+		err := store.Jobs(ctx, func(j state.Job) bool {
+			if j.Ended.IsZero() && !store.Alive(j.Owner) {
+				list = append(list, j)
+			}
+			return true
+		})
+		if err != nil {
+			return nil, named(st, err)
+		}
+		if n := len(list); operand == "" && n > 0 {
+			list = list[n-1:]
+		}
+		if operand == "" && len(list) == 0 {
+			return nil, &sites.Error{Op: st.Verb.Name, Kind: sites.NotFound, Msg: "there is no job to go on with"}
+		}
+	default:
+		j, _, err := x.jobNumbered(ctx, st, store)
+		if err != nil {
+			return nil, err
+		}
+		if !j.Ended.IsZero() {
+			x.printer.notice(fmt.Sprintf("job %d is done", j.ID))
+			return nil, nil
+		}
+		list = []state.Job{j}
+	}
+	return list, nil
+}
+
+// rehearseResume tells what a RESUME would do.
+func (x *Executive) rehearseResume(ctx context.Context, st *grammar.Statement) error {
+	store, err := x.store(ctx)
+	if err != nil {
+		return named(st, err)
+	}
+	list, err := x.jobsToResume(ctx, st, store)
+	for _, j := range list {
+		if err == nil {
+			err = x.printScript(ctx, st, store, j)
+		}
+	}
+	return err
+}
+
+// resumable returns the jobs that can be gone on with, as far as there is a state file
+// already.
+func (x *Executive) resumable(ctx context.Context) (list []state.Job) {
+	x.eachKnownJob(ctx, func(j state.Job, alive bool) {
+		if j.Ended.IsZero() && !alive {
+			list = append(list, j)
+		}
+	})
+	return list
 }
 
 // resumeJob goes on with one job, in the background if the statement says so. all says
@@ -84,15 +119,14 @@ func (x *Executive) resumeJob(ctx context.Context, st *grammar.Statement, store 
 	if err != nil {
 		return named(st, err)
 	}
-	several := j.Done+j.Waiting+j.Failed > 1
-	perform := func(ctx context.Context, b *Executive) error {
-		return b.performJob(ctx, j.ID, statement, &someFailed{verb: statement.Verb.Name}, several)
-	}
+	w := &jobWork{id: j.ID, st: statement, kept: true, several: j.Done+j.Waiting+j.Failed > 1,
+		failed: &someFailed{verb: statement.Verb.Name, total: int(j.Done)}}
 	if st.Background {
-		x.background(ctx, j.ID, statement, perform)
+		// An APPEND in which others may have to wait does not wait for them.
+		x.background(ctx, j.ID, statement, j.Verb == transfer.Append, w.perform)
 		return nil
 	}
-	return perform(ctx, x)
+	return w.perform(ctx, x)
 }
 
 // sameSites returns an error if a name in a job means another site by now, or none.

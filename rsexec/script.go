@@ -89,22 +89,33 @@ const (
 func (x *Executive) Run(ctx context.Context, st *grammar.Statement) error {
 	t := x.thread
 	t.at = st.Pos
-	err := x.once(ctx, st)
-	for n, pause := 1, firstPause; n <= t.policy.retries && mayRepeat(st, err); n, pause = n+1, min(2*pause, maxPause) {
-		x.printer.notice(fmt.Sprintf("%v; trying again in %v (%d of %d)", err, pause, n, t.policy.retries))
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return named(st, sites.Stopped(ctx))
-		}
-		err = x.once(ctx, st)
+	err := x.retried(ctx, func(err error) bool { return mayRepeat(st, err) }, func() error { return x.once(ctx, st) })
+	if ctx.Err() != nil {
+		err = named(st, err)
 	}
 	t.status = Status(err)
 	err = t.locate(err)
 	if x.goesOn(ctx, err) {
 		return nil
+	}
+	return err
+}
+
+// retried performs work, again as often as ON ERROR wants it while again says of its
+// error that it may help.
+func (x *Executive) retried(ctx context.Context, again func(error) bool, work func() error) error {
+	retries := x.thread.policy.retries
+	err := work()
+	for n, pause := 1, firstPause; n <= retries && err != nil && again(err); n, pause = n+1, min(2*pause, maxPause) {
+		x.printer.notice(fmt.Sprintf("%v; trying again in %v (%d of %d)", err, pause, n, retries))
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return sites.Stopped(ctx)
+		}
+		err = work()
 	}
 	return err
 }
@@ -126,12 +137,15 @@ func (x *Executive) goesOn(ctx context.Context, err error) bool {
 // mayRepeat reports whether performing a statement again can help, and does no
 // harm.
 func mayRepeat(st *grammar.Statement, err error) bool {
+	if errors.As(err, new(*triedError)) {
+		return false
+	}
 	for s := st; s != nil; s = s.Inner {
 		if s.Verb.Once || s.Verb.Block != grammar.NoBlock {
 			return false
 		}
 	}
-	return err != nil && sites.KindOf(err).Retryable()
+	return sites.KindOf(err).Retryable()
 }
 
 // once performs a statement once: with the values of its variables, and its
@@ -168,6 +182,9 @@ func (x *Executive) rehearse(ctx context.Context, st *grammar.Statement) error {
 	if st.Output != nil {
 		return x.printer.print(textEvent{"text", st.String() + "\n"})
 	}
+	if st.Verb.Name == "RESUME" {
+		return x.rehearseResume(ctx, st)
+	}
 	err := x.explainOne(ctx, st)
 	if sites.KindOf(err) == sites.NotFound { // a statement before may make it
 		x.printer.notice(err.Error())
@@ -178,8 +195,9 @@ func (x *Executive) rehearse(ctx context.Context, st *grammar.Statement) error {
 
 // RunScript performs the statements of a script one after the other, with these
 // arguments, and stops at the first that fails unless ON ERROR says otherwise.
-// Errors are reported, with the line if the script has a name. The status is the
-// process's (DESIGN section 10).
+// Errors are reported, with the line if the script has a name. It waits for the jobs in
+// the background, whatever came of the statements; only the end of ctx leaves them
+// running. The status is the process's (DESIGN section 10), and tells a job that failed.
 func (x *Executive) RunScript(ctx context.Context, name string, script io.Reader, arguments ...string) (status int) {
 	t := x.thread
 	t.script, t.arguments = name, nil
@@ -190,11 +208,17 @@ func (x *Executive) RunScript(ctx context.Context, name string, script io.Reader
 	quit, ended := errors.AsType[*Quit](err)
 	switch {
 	case err == nil, ended && !quit.given:
-		return t.failed
+		status = t.failed
 	case !ended:
 		x.Report(err)
+		fallthrough
+	default:
+		status = Status(err)
 	}
-	return Status(err)
+	if later := x.Wait(ctx); status == 0 && (!ended || !quit.given) {
+		status = later
+	}
+	return status
 }
 
 // play performs the statements of a script.

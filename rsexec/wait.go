@@ -24,27 +24,21 @@ func (x *Executive) wait(ctx context.Context, st *grammar.Statement) error {
 	if err != nil {
 		return named(st, err)
 	}
-	j, err := x.jobNumbered(ctx, st, store)
+	j, r, err := x.jobNumbered(ctx, st, store)
 	if err != nil {
 		return err
 	}
-	r := x.jobs.get(j.ID)
-	if r == nil {
-		if j.Ended.IsZero() && store.Alive(j.Owner) {
-			return named(st, x.isRunning(ctx, store, j))
+	if r != nil {
+		select {
+		case <-r.ended:
+		case <-ctx.Done():
+			return stopped()
 		}
-		return nil
+	} else if j.Ended.IsZero() && store.Alive(j.Owner) {
+		return named(st, x.isRunning(ctx, store, j))
 	}
-	select {
-	case <-r.ended:
-	case <-ctx.Done():
-		return stopped()
-	}
-	if r.err != nil {
-		x.jobs.mu.Lock()
-		x.jobs.failed = 0 // it is told here
-		x.jobs.mu.Unlock()
-		return &jobFailed{Status(r.err)}
+	if status := x.jobs.failure(j.ID); status != 0 {
+		return &jobFailed{status}
 	}
 	return nil
 }

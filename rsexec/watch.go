@@ -15,11 +15,14 @@ const watchEvery = 30 * time.Second
 // quietKey marks a context under which nobody may be asked anything.
 type quietKey struct{}
 
-// Watch builds the name index and keeps an eye on which sites answer, in the
-// background of an interactive shell, until ctx ends. It prints nothing and
-// asks nothing. It may run beside Run.
+// Watch tells of jobs that were left, builds the name index and keeps an eye on which
+// sites answer, in the background of an interactive shell, until ctx ends. It asks
+// nothing. It may run beside Run.
 func (x *Executive) Watch(ctx context.Context) {
 	ctx = context.WithValue(ctx, quietKey{}, true)
+	if n := len(x.resumable(ctx)); n > 0 {
+		x.jobs.printer.notice(quantity(n, "job was", "jobs were") + " not finished: JOBS lists them, RESUME goes on")
+	}
 	if x.index != nil {
 		x.index.build(ctx, x.network.DSK(), x.network.Heard)
 	}
@@ -59,5 +62,6 @@ func quiet(ctx context.Context, c sites.Config) error {
 	if ctx.Value(quietKey{}) == nil {
 		return nil
 	}
-	return &sites.Error{Site: c.Name, Kind: sites.Login, Msg: "its password was not typed yet"}
+	return &sites.Error{Site: c.Name, Kind: sites.Login, Msg: "its password was not typed yet",
+		Hint: "CONNECT " + c.Name + ": asks for it"}
 }
