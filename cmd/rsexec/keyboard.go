@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	"github.com/chzyer/readline"
 
@@ -30,6 +31,7 @@ type keyboard struct {
 	x     *rsexec.Executive
 	out   io.Writer
 	width func() int
+	ended atomic.Bool // no more comes from it, so that nobody can be asked
 }
 
 // Do returns what TAB adds at pos: what is certain, and the guide words where

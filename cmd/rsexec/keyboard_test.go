@@ -168,6 +168,7 @@ const (
 	ctrlC = "\x03"
 	ctrlD = "\x04"
 	ctrlR = "\x12"
+	ctrlU = "\x15"
 )
 
 // servedSite serves a folder with these files and returns the flag for it.

@@ -55,19 +55,23 @@ func interact(ctx context.Context, o rsexec.Options, edit *editor) (status int, 
 	}
 	o.History = func() ([]string, error) { return readHistory(history) }
 	keys := &keyboard{}
+	// Its own reader of the input would never be closed, and the shell not end, while it reads.
+	input := readline.NewCancelableStdin(os.Stdin)
 	line, err := readline.NewEx(&readline.Config{
-		Prompt: "@ ", HistoryFile: history, HistorySearchFold: true, DisableAutoSaveHistory: true, AutoComplete: keys,
+		Stdin: input, Prompt: "@ ", HistoryFile: history, HistorySearchFold: true, DisableAutoSaveHistory: true, AutoComplete: keys,
 		InterruptPrompt: "^C", EOFPrompt: "QUIT",
-		FuncFilterInputRune: func(r rune) (rune, bool) { return r, r != readline.CharCtrlZ },
+		FuncFilterInputRune: func(r rune) (rune, bool) {
+			if r == 0 {
+				keys.ended.Store(true)
+			}
+			return r, r != readline.CharCtrlZ
+		},
 	})
 	if err != nil {
-		return 0, err
+		return 0, errors.Join(err, input.Close())
 	}
-	defer func() {
-		if closed := line.Close(); err == nil {
-			err = closed
-		}
-	}()
+	closeLine := func() error { return errors.Join(input.Close(), line.Close()) }
+	defer func() { err = errors.Join(err, closeLine()) }()
 	o.Out, o.Err, o.Interactive = line.Stdout(), line.Stderr(), true
 	o.Ask = func(_ context.Context, question string, secret bool) (string, error) {
 		return askLine(line, question, secret)
@@ -85,7 +89,10 @@ func interact(ctx context.Context, o rsexec.Options, edit *editor) (status int, 
 	watching, stopWatching := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { x.Watch(watching) })
+	// SIGTERM ends the reading of a line, too.
+	unread := context.AfterFunc(ctx, func() { closeLine() }) // the shell ends whatever comes of it
 	status = loop(ctx, x, line, keys, edit)
+	unread()
 	stopWatching()
 	watch.Wait()
 	return status, x.Close()
@@ -98,7 +105,7 @@ const more = "@@ "
 // the end of the input.
 func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, keys *keyboard, edit *editor) (status int) {
 	text, given := "", "" // the lines of a statement so far, and what the next one begins with
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !keys.ended.Load() {
 		if text == "" {
 			line.SetPrompt(keys.prompt(x.Prompt()))
 		} else {
@@ -111,7 +118,10 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, key
 			text = ""
 			continue
 		case err != nil: // the end of the input, or of the terminal
-			return 0
+			if keys.ended.Load() || leaves(ctx, x, line) {
+				return 0
+			}
+			continue
 		}
 		if before, ok := asked(typed); ok {
 			keys.answer(before)
@@ -128,10 +138,13 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, key
 		text = ""
 		for _, st := range statements {
 			if failed := runOne(ctx, x, st, edit); failed != nil {
-				if quit, ok := errors.AsType[*rsexec.Quit](failed); ok {
+				quit, ok := errors.AsType[*rsexec.Quit](failed)
+				switch {
+				case !ok:
+					err = failed
+				case leaves(ctx, x, line):
 					return quit.Status
 				}
-				err = failed
 				break
 			}
 		}
@@ -140,6 +153,42 @@ func loop(ctx context.Context, x *rsexec.Executive, line *readline.Instance, key
 		}
 	}
 	return 0
+}
+
+// leaves asks what is to become of the jobs that run, if there are any, and reports
+// whether the shell is left. Whoever cannot be asked leaves.
+func leaves(ctx context.Context, x *rsexec.Executive, line *readline.Instance) bool {
+	for ctx.Err() == nil {
+		var question string
+		switch n := len(x.Running()); n {
+		case 0:
+			return true
+		case 1:
+			question = "1 job is running: leave and stop it"
+		default:
+			question = fmt.Sprintf("%d jobs are running: leave and stop them", n)
+		}
+		answer, err := askLine(line, question+" (RESUME goes on), wait, or stay? (l/w/s) ", false)
+		if err != nil {
+			return !errors.Is(err, readline.ErrInterrupt)
+		}
+		switch answer = strings.ToLower(strings.TrimSpace(answer)); {
+		case answer == "":
+		case strings.HasPrefix("leave", answer):
+			return true
+		case strings.HasPrefix("stay", answer):
+			return false
+		case strings.HasPrefix("wait", answer):
+			waiting, stop := signal.NotifyContext(ctx, os.Interrupt)
+			x.Wait(waiting)
+			interrupted := waiting.Err() != nil
+			stop()
+			if interrupted {
+				return ctx.Err() != nil
+			}
+		}
+	}
+	return true
 }
 
 // remember puts a line into the history, unless there is a password in it.
