@@ -270,6 +270,9 @@ func (r *soak) run() error {
 			for _, name := range slices.Sorted(maps.Keys(left)) {
 				names = append(names, "SITE1:/"+r.dir+"/from/"+name)
 			}
+			if len(names) == 0 {
+				return ""
+			}
 			return "MOVE " + strings.Join(names, ", ") + " TO SITE2:/" + r.dir + "/to/"
 		}
 	}
@@ -365,6 +368,7 @@ func (r *soak) statement(verb string, source, dest files) (statement string, wan
 // finish performs a statement, and goes on with what is left of it until nothing is.
 func (r *soak) finish(statement func() string) error {
 	var last error
+	before := ""
 	for try := range 20 {
 		begun, err := r.unfinished()
 		switch {
@@ -372,12 +376,14 @@ func (r *soak) finish(statement func() string) error {
 			return err
 		case try > 0 && last == nil && begun:
 			return errors.New("it has ended, and the journal has more of it")
-		case try > 0 && last == nil:
-			return nil
 		case begun:
 			last = r.perform("RESUME ALL")
 		default:
-			last = r.perform(statement())
+			text := statement()
+			if text == "" || try > 0 && last == nil && text == before {
+				return nil
+			}
+			before, last = text, r.perform(text)
 		}
 		fmt.Fprintf(&r.log, "-> %v\n", last)
 	}

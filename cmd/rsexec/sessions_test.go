@@ -251,7 +251,7 @@ func TestCrosswise(t *testing.T) {
 func TestNoWay(t *testing.T) {
 	const n = 50
 	from := t.TempDir()
-	plant(t, from, "tree", n)
+	plantFiles(t, from, "tree", n)
 	status, out := bounded(t, aWhile, "--site", "SITE1="+serveSite(t, from, nil), "--site", "SITE2="+serveSite(t, t.TempDir(), nil),
 		"-c", "COPY --recursive --choreography=same-site SITE1:/tree TO SITE2:/copy")
 	if status == 0 || strings.Count(out, "no way to ") != 1 || strings.Count(out, "no file gets there from SITE1") != 1 ||

@@ -171,6 +171,11 @@ func (w *work) deleteSource(ctx context.Context) error {
 			return err
 		}
 		err = w.again(ctx, func() error { return w.ask.From.Delete(ctx, w.ask.Source.Path) })
+		if err != nil { // the reply to one that did it may have been lost
+			if _, gone := w.ask.From.Stat(ctx, w.ask.Source.Path); sites.KindOf(gone) == sites.NotFound {
+				err = nil
+			}
+		}
 	}
 	if err != nil {
 		e.Kind, e.Msg, e.Err = sites.KindOf(err), "its copy is complete, but the source remains, for it could not be deleted", err
