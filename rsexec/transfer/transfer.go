@@ -151,15 +151,7 @@ func (m *Mover) Do(ctx context.Context, r Request) (Result, error) {
 // no way from the one to the other.
 func (m *Mover) do(ctx context.Context, r Request) (result Result, apart bool, err error) {
 	began := time.Now()
-	if err := takeTurn(ctx, r); err != nil {
-		return Result{}, false, sites.During(r.Verb, r.Dest, err)
-	}
 	w, err := m.prepare(ctx, r)
-	if err != nil && r.appends() && r.Journal != nil && r.Row.Phase == state.Waiting {
-		if lost := r.Journal.Save(context.WithoutCancel(ctx), r.Row); lost != nil { // it is the turn of others
-			return Result{}, false, lost
-		}
-	}
 	var left *leftOut
 	switch {
 	case errors.As(err, &left):
@@ -188,27 +180,6 @@ func (m *Mover) waits() limits {
 		return *m.limits
 	}
 	return usual().hurried(m.Hurry)
-}
-
-// notLooked is the Before of an APPEND whose turn it is, and that has not looked at the
-// destination yet.
-const notLooked = -2
-
-// takeTurn has the journal keep that a transfer is about to append, before the
-// destination is looked at: while another appends to it, its size says nothing.
-func takeTurn(ctx context.Context, r Request) error {
-	if !r.appends() || r.Journal == nil {
-		return nil
-	}
-	if r.Row.Phase == state.Begun && r.Row.Before == notLooked {
-		r.Row.Phase = state.Waiting // an earlier process did no more
-	}
-	if r.Row.Phase != state.Waiting {
-		return nil
-	}
-	turn := *r.Row
-	turn.Phase, turn.Before = state.Begun, notLooked
-	return r.Journal.Begin(ctx, &turn)
 }
 
 // work is a request under way.
