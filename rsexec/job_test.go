@@ -247,7 +247,7 @@ func TestResumeAfterTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(path string) sites.Pathname { return sites.Pathname{Site: "SITE1", Path: path} }
-	group := []state.Transfer{{Source: at("/a"), Dest: at("/b"), Size: 3, Phase: state.Begun, Before: -2}}
+	group := []state.Transfer{{Source: at("/a"), Dest: at("/b"), Size: 3, Turn: true}}
 	for _, err := range []error{other.Named(t.Context(), id, "SITE1", s.network.identity("SITE1")),
 		other.Add(t.Context(), id, [][]state.Transfer{group}), other.CompleteJob(t.Context(), id), other.Close()} {
 		if err != nil {

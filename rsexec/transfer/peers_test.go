@@ -36,6 +36,7 @@ func TestSameSiteAtPeers(t *testing.T) {
 			h := peer(t, p, ftptest.Options{}, map[string]string{"a": "hello", "b": "old "})
 			f := siteAt(t, "SITE1", h.url, "")
 			m, told := newMover()
+			m.limits = nil // the usual ones: a server's silence counts here
 			want, through := map[string]string{Append: "rfc959", Copy: "rfc959"}, int64(0)
 			switch p {
 			case ftptest.Inetutils:
