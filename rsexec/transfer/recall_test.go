@@ -152,3 +152,40 @@ func TestLateWrite(t *testing.T) {
 		})
 	}
 }
+
+// TestQuota has a server take a part of a file and no more: what is left is known, and
+// gone on from when there is room.
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		verb, put, says string
+		left            string // what b holds meanwhile
+		phase           state.Phase
+		want            string
+	}{
+		{Copy, "STOR", "COPY SITE2:/b: the server said 552 quota", "old", state.Waiting, "hello"},
+		{Append, "APPE", "APPEND SITE2:/b: the server said 552 quota; 3 of 5 bytes were appended to the 3 that were there", "oldhel", state.Begun, "oldhello"},
+	} {
+		t.Run(test.verb, func(t *testing.T) {
+			t.Parallel()
+			source, dest := serve(t, nil), serveCutting(t, nil, []cut{{after: 3, fin: true}}, fault{command: test.put, times: 1, after: "552 quota"})
+			source.write(t, "a", "hello")
+			dest.write(t, "b", "old")
+			m, _ := newMover()
+			r := between(t, test.verb, source, dest, "")
+			r.Exact, r.Row = true, &state.Transfer{Size: -1}
+			_, err := m.Do(within(t), r)
+			checkError(t, err, sites.NoSpace, test.says)
+			if r.Row.Phase != test.phase {
+				t.Errorf("phase %d, want %d", r.Row.Phase, test.phase)
+			}
+			dest.check(t, "b", test.left)
+			dest.checkNames(t, "b")
+			if result, err := m.Do(within(t), r); err != nil {
+				t.Errorf("%+v, %v", result, err)
+			}
+			dest.check(t, "b", test.want)
+			dest.checkNames(t, "b")
+		})
+	}
+}
