@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -212,6 +213,20 @@ func TestConcurrentStores(t *testing.T) {
 	n := 0
 	if err := openStore(t, file).Find(t.Context(), "x", func(sites.Pathname, sites.Entry, time.Time) bool { n++; return true }); err != nil || n != 100 {
 		t.Error(n, err)
+	}
+}
+
+// TestOpenRelative opens a file by a name that is not absolute, and odd ones.
+func TestOpenRelative(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"state.db", "./a b/state?x=1#.db", "%41.db"} {
+		s := openStore(t, name)
+		if err := s.PutHome(t.Context(), "SITE1", "/"); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Stat(name); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
 	}
 }
 

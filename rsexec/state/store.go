@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the database driver
@@ -150,7 +151,13 @@ func open(file string) (*sql.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	name := url.URL{Scheme: "file", Path: filepath.ToSlash(file), RawQuery: url.Values{
+	// As SQLite has it: with a slash before the letter of a drive too, since what stands
+	// before the first slash would be a host.
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	name := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(path), "/"), RawQuery: url.Values{
 		"_pragma": {
 			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 			"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
