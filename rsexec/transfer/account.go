@@ -106,7 +106,7 @@ func (w *work) elsewhere(ctx context.Context) error {
 		_, err := w.stillSize(ctx, false)
 		return err
 	}
-	w.late, w.held = append(w.late, w.row.Temporary), false
+	w.late, w.gaveUp, w.held = append(w.late, w.row.Temporary), time.Now(), false
 	w.row.Temporary = temporary(w.ask.Dest)
 	w.plan.Dest.Path = w.row.Temporary
 	return w.save(ctx)
@@ -136,8 +136,15 @@ func (w *work) remove(ctx context.Context, path string) error {
 	})
 }
 
-// sweep deletes what a server wrote after it had been given up.
+// sweep deletes what a server wrote after it had been given up. What was on its way to
+// the server then may have been performed only afterwards, so it is waited for.
 func (w *work) sweep(ctx context.Context) {
+	if len(w.late) > 0 {
+		select {
+		case <-time.After(time.Until(w.gaveUp.Add(w.limits.stillAlone))):
+		case <-ctx.Done():
+		}
+	}
 	for _, path := range w.late {
 		if _, err := w.ask.To.Stat(ctx, path); err == nil {
 			w.ask.To.Delete(ctx, path) // it was deleted once; the transfer itself is done

@@ -192,12 +192,13 @@ type work struct {
 	looked time.Time   // when the destination was looked at
 	dest   sites.Entry // and what was there, if row.There
 
-	noRestart bool     // what arrived of a file cannot be gone on from
-	late      []string // paths at the destination that a server may yet write to
-	touched   bool     // something may have been written
-	placed    bool     // by an earlier process
-	held      bool     // the destination may yet be writing for an attempt that was given up
-	began     int64    // what had arrived before the present attempt
+	noRestart bool      // what arrived of a file cannot be gone on from
+	late      []string  // paths at the destination that a server may yet write to
+	gaveUp    time.Time // on the last of these
+	touched   bool      // something may have been written
+	placed    bool      // by an earlier process
+	held      bool      // the destination may yet be writing for an attempt that was given up
+	began     int64     // what had arrived before the present attempt
 	figure    plan.Figure
 	bytes     int64 // of the source at the destination; -1 if nobody tells
 	verified  string
