@@ -53,7 +53,7 @@ func (n *network) Visit(url string) (sites.Site, error) {
 	if s, ok := n.byName[c.Name]; ok {
 		return s, nil
 	}
-	s := ftp.New(c, nil)
+	s := ftp.New(c, ftp.Options{})
 	n.byName[c.Name] = s
 	return s, nil
 }
@@ -68,7 +68,7 @@ func newNetwork(t testing.TB, named ...string) *network {
 		if err != nil {
 			t.Fatal(err)
 		}
-		site := ftp.New(c, nil)
+		site := ftp.New(c, ftp.Options{})
 		n.byName[name] = site
 		n.names = append(n.names, name)
 		if !c.NotInDSK {

@@ -13,6 +13,7 @@ import (
 	"rsexec/resolver"
 	"rsexec/rsexec/transfer"
 	"rsexec/sites"
+	"rsexec/sites/ftp"
 	"rsexec/sites/profile"
 )
 
@@ -149,7 +150,12 @@ func New(o Options) (*Executive, error) {
 		thread: &thread{variables: make(map[string]grammar.Word)}, verbs: actions(), lookups: newLookups(),
 		shared: new(sync.Mutex)}
 	x.jobs = newBackground(x.printer)
-	net, err := newNetwork(o.Sites, x.password)
+	options := ftp.Options{Password: x.password, Trust: x.trust}
+	if o.State != "" {
+		x.state = &stateFile{name: o.State}
+		options.Memory = tlsMemory{x.state}
+	}
+	net, err := newNetwork(o.Sites, options)
 	if err != nil {
 		return nil, err
 	}
@@ -160,8 +166,7 @@ func New(o Options) (*Executive, error) {
 			return nil, err
 		}
 	}
-	if o.State != "" {
-		x.state = &stateFile{name: o.State}
+	if x.state != nil {
 		x.index = &index{file: x.state, network: net}
 		x.resolver.Index = x.index
 	}

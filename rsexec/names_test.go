@@ -10,6 +10,7 @@ import (
 	"rsexec/grammar"
 	"rsexec/resolver"
 	"rsexec/sites"
+	"rsexec/sites/ftp"
 	"rsexec/sites/profile"
 )
 
@@ -205,7 +206,7 @@ func TestIndexedNames(t *testing.T) {
 // TestHealth holds that a site is down after repeated misses, and then costs
 // nothing, and up after repeated answers.
 func TestHealth(t *testing.T) {
-	n, err := newNetwork(nil, nil)
+	n, err := newNetwork(nil, ftp.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

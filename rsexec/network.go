@@ -27,7 +27,7 @@ const (
 // network holds the sites and which of them answer. It implements
 // resolver.Network. It may be used by several goroutines.
 type network struct {
-	password ftp.Password
+	options ftp.Options
 
 	mu     sync.Mutex
 	order  []string // the names, but for LOCAL
@@ -48,8 +48,8 @@ type health struct {
 	reason          error
 }
 
-func newNetwork(configs []sites.Config, password ftp.Password) (*network, error) {
-	n := &network{password: password, byName: map[string]sites.Site{sites.LocalName: local.Site{}}, health: make(map[string]*health),
+func newNetwork(configs []sites.Config, options ftp.Options) (*network, error) {
+	n := &network{options: options, byName: map[string]sites.Site{sites.LocalName: local.Site{}}, health: make(map[string]*health),
 		identities: make(map[string]string), called: make(map[string][]string)}
 	for _, c := range configs {
 		if err := n.add(c); err != nil {
@@ -66,7 +66,7 @@ func (n *network) add(c sites.Config) error {
 	if _, twice := n.byName[c.Name]; twice {
 		return &sites.Error{Op: "site", Site: c.Name, Kind: sites.Usage, Msg: "it is named twice"}
 	}
-	n.byName[c.Name] = ftp.New(c, n.password)
+	n.byName[c.Name] = ftp.New(c, n.options)
 	n.order = append(n.order, c.Name)
 	id := c.Identity()
 	n.identities[c.Name], n.called[id] = id, append(n.called[id], c.Name)
@@ -150,7 +150,7 @@ func (n *network) Visit(url string) (sites.Site, error) {
 	if s, ok := n.byName[c.Name]; ok {
 		return s, nil
 	}
-	s := ftp.New(c, n.password)
+	s := ftp.New(c, n.options)
 	n.byName[c.Name] = s
 	return s, nil
 }

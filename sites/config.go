@@ -1,6 +1,8 @@
 package sites
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,10 +10,13 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mitchellh/go-homedir"
 )
 
 // What a configuration says before anything is set.
@@ -27,7 +32,7 @@ const (
 // its fields carry the names of the options.
 type Config struct {
 	Name     string // in the shell, in capitals
-	Scheme   string // "ftp", "ftps" or "local"
+	Scheme   string // "ftp", "ftps" (TLS from the first byte on) or "local"
 	Host     string // a host name or an IP literal
 	Port     int
 	User     string
@@ -44,6 +49,32 @@ type Config struct {
 	NotInDSK        bool          // dsk=no: partial names are not looked up here
 	Timeout         time.Duration // how long to wait for a connection or a reply
 	StallTimeout    time.Duration // how long a transfer may stand still; 0 is for ever
+
+	TLS     string // TLSAuto, TLSRequire or TLSOff; "ftps" has TLS whatever it says
+	TLSCA   string // the file of the authorities that may vouch for the site; "" is the system's
+	TLSPin  string // the SHA-256 of the one certificate that the site may show, in hexadecimal; "" is any that is vouched for
+	TLSCert string // the file of the certificate that the site is shown; "" is none
+	TLSKey  string // the file of its key; "" is TLSCert
+	Data    string // DataPrivate or DataClearAllowed; "" is private if the control connection is
+}
+
+// Values of the option tls.
+const (
+	TLSAuto    = "auto"    // TLS if the site offers it (RFC 4217)
+	TLSRequire = "require" // TLS or no session
+	TLSOff     = "off"     // no TLS
+)
+
+// Values of the option data. Either way the data connections between the site and the
+// user's host are protected if the control connection is.
+const (
+	DataPrivate      = "private"       // every data connection of the site is protected by TLS
+	DataClearAllowed = "clear-allowed" // those to other sites need not be
+)
+
+// Required reports whether a session with the site has to be protected by TLS.
+func (c Config) Required() bool {
+	return c.Scheme == "ftps" || c.TLS == TLSRequire || c.Data == DataPrivate
 }
 
 // OptionKind tells what the value of an option is.
@@ -51,9 +82,10 @@ type OptionKind uint8
 
 // The kinds of option.
 const (
-	Text   OptionKind = iota // any characters
-	Number                   // decimal digits
-	YesNo                    // "yes" or "no"
+	Text     OptionKind = iota // any characters
+	Number                     // decimal digits
+	YesNo                      // "yes" or "no"
+	FilePath                   // the path of a file at the user's host
 )
 
 // Option is one thing that can be said about a site.
@@ -87,7 +119,7 @@ func Options() []Option {
 			func(c *Config) *string { return &c.PasswordEnv }),
 		text("password-command", "the command whose first line of output is the password",
 			func(c *Config) *string { return &c.PasswordCommand }),
-		text("choreography", "the only choreography that is used: rfc438, rfc478, rfc959, rfc2428, same-site or relay",
+		text("choreography", "the only choreography that is used: rfc438, rfc478, rfc959, rfc2428, sscn, cpsv, same-site or relay",
 			func(c *Config) *string { return &c.Choreography }),
 		{Name: "data-host", Help: "the address that other sites reach it at, if not the one in its 227 reply",
 			set: setDataHost, get: dataHost},
@@ -107,8 +139,20 @@ func Options() []Option {
 			set: setTimeout, get: func(c *Config) string { return c.Timeout.String() }},
 		{Name: "stall-timeout", Help: "how long a transfer may stand still before it is stopped and gone on with, as in 60s; 0 is for ever",
 			set: setStallTimeout, get: func(c *Config) string { return c.StallTimeout.String() }},
-		{Name: "tls", Help: "auto, require or off; this version speaks no TLS and refuses require",
-			set: setTLS, get: func(*Config) string { return "" }},
+		{Name: "tls", Help: "auto (TLS if it is offered), require or off",
+			set: func(c *Config, v string) error { return oneOf(&c.TLS, v, TLSAuto, TLSRequire, TLSOff) },
+			get: func(c *Config) string { return c.TLS }},
+		file("tls-ca", "the file of the authorities that may vouch for the site, instead of this host's",
+			func(c *Config) *string { return &c.TLSCA }),
+		{Name: "tls-pin", Help: "the SHA-256 of the certificate that the site has to show, whoever vouches for it",
+			set: setPin, get: func(c *Config) string { return c.TLSPin }},
+		file("tls-cert", "the file of the certificate that the site is shown",
+			func(c *Config) *string { return &c.TLSCert }),
+		file("tls-key", "the file of its key, if that is another one",
+			func(c *Config) *string { return &c.TLSKey }),
+		{Name: "data", Help: "private if all its data connections have to be protected, clear-allowed if those to other sites need not be; without it they are if its control connections are",
+			set: func(c *Config, v string) error { return oneOf(&c.Data, v, DataPrivate, DataClearAllowed) },
+			get: func(c *Config) string { return c.Data }},
 	}
 }
 
@@ -128,6 +172,29 @@ func OptionNames() []string {
 func text(name, help string, field func(*Config) *string) Option {
 	return Option{Name: name, Help: help, get: func(c *Config) string { return *field(c) },
 		set: func(c *Config, v string) error { *field(c) = v; return nil }}
+}
+
+// file returns the option that is the path of a file. What does not begin at the root
+// begins at the working directory of this process, and "~" is the home folder.
+func file(name, help string, field func(*Config) *string) Option {
+	return Option{Name: name, Kind: FilePath, Help: help, get: func(c *Config) string { return *field(c) },
+		set: func(c *Config, v string) error {
+			expanded, err := homedir.Expand(v)
+			if err == nil && v != "" {
+				expanded, err = filepath.Abs(expanded)
+			}
+			*field(c) = expanded
+			return err
+		}}
+}
+
+// oneOf takes one of a few values.
+func oneOf(field *string, v string, values ...string) error {
+	if !slices.Contains(values, v) {
+		return fmt.Errorf("expected %s or %s", strings.Join(values[:len(values)-1], ", "), values[len(values)-1])
+	}
+	*field = v
+	return nil
 }
 
 // line refuses what would end a command on a control connection.
@@ -170,12 +237,17 @@ func yesUnless(no bool) string {
 	return "yes"
 }
 
+// setScheme brings the port of the scheme, if the one in force is the other scheme's.
 func setScheme(c *Config, v string) error {
+	ports := map[string]int{"ftp": 21, "ftps": 990}
 	switch v {
-	case "ftp":
+	case "ftp", "ftps":
+		if c.Port == ports[c.Scheme] {
+			c.Port = ports[v]
+		}
 		c.Scheme = v
 		return nil
-	case "ftps", "dnftp":
+	case "dnftp":
 		return &Error{Kind: Unsupported, Msg: "this version speaks no " + v}
 	}
 	return &Error{Kind: Usage, Msg: Printable(v) + ":// is no kind of site"}
@@ -253,14 +325,14 @@ func setStallTimeout(c *Config, v string) error {
 	return nil
 }
 
-func setTLS(_ *Config, v string) error {
-	switch v {
-	case "auto", "off":
-		return nil
-	case "require":
-		return errors.New("this version speaks no TLS, so a site that demands it cannot be reached")
+// setPin takes a SHA-256 as programs print it, with and without colons.
+func setPin(c *Config, v string) error {
+	pin, err := hex.DecodeString(strings.ReplaceAll(v, ":", ""))
+	if err != nil || len(pin) != sha256.Size {
+		return errors.New("expected the SHA-256 of a certificate, 64 hexadecimal digits")
 	}
-	return errors.New("expected auto, require or off")
+	c.TLSPin = hex.EncodeToString(pin)
+	return nil
 }
 
 // NewConfig returns the configuration of an FTP site at port 21 for the user
@@ -271,7 +343,7 @@ func NewConfig(name string, defaults ...Setting) (Config, error) {
 		return Config{}, err
 	}
 	c := Config{Name: name, Scheme: "ftp", Port: 21, User: Anonymous, Password: AnonymousPassword,
-		MaxSessions: DefaultMaxSessions, Timeout: DefaultTimeout, StallTimeout: DefaultStall}
+		MaxSessions: DefaultMaxSessions, Timeout: DefaultTimeout, StallTimeout: DefaultStall, TLS: TLSAuto}
 	for _, d := range defaults {
 		if err := c.Set(d.Option, d.Value); err != nil {
 			return Config{}, err

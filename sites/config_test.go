@@ -2,6 +2,7 @@ package sites
 
 import (
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,21 +12,29 @@ import (
 )
 
 func TestParseURL(t *testing.T) {
-	base := Config{Name: "SITE1", Scheme: "ftp", Host: "h", Port: 21, User: "u", Password: "p", MaxSessions: DefaultMaxSessions, Timeout: 30 * time.Second, StallTimeout: DefaultStall}
+	base := Config{Name: "SITE1", Scheme: "ftp", Host: "h", Port: 21, User: "u", Password: "p", MaxSessions: DefaultMaxSessions, Timeout: 30 * time.Second, StallTimeout: DefaultStall, TLS: TLSAuto}
 	with := func(change func(*Config)) Config { c := base; change(&c); return c }
 	for url, want := range map[string]Config{
-		"ftp://u:p@h":                                base,
-		"ftp://u:p@h/":                               base,
-		"ftp://u:p@h:2121/a/b":                       with(func(c *Config) { c.Port, c.Home = 2121, "/a/b" }),
-		"ftp://u:p%40%2f@h/a%20b/":                   with(func(c *Config) { c.Password, c.Home = "p@/", "/a b" }),
-		"ftp://h":                                    with(func(c *Config) { c.User, c.Password = "anonymous", "rsexec@" }),
-		"ftp://u@[::1]:21":                           with(func(c *Config) { c.Host, c.Password = "::1", "" }),
-		"ftp://u:p@h?passive=no":                     with(func(c *Config) { c.Active = true }),
-		"ftp://u:p@h?stall-timeout=0":                with(func(c *Config) { c.StallTimeout = 0 }),
-		"ftp://u:p@h?dsk=no":                         with(func(c *Config) { c.NotInDSK = true }),
-		"ftp://u:p@h?tls=off":                        base,
-		"ftp://u:p@h?max-sessions=1":                 with(func(c *Config) { c.MaxSessions = 1 }),
-		"ftp://u:p@h?timeout=2s&choreography=rfc438": with(func(c *Config) { c.Timeout, c.Choreography = 2*time.Second, "rfc438" }),
+		"ftp://u:p@h":                    base,
+		"ftp://u:p@h/":                   base,
+		"ftp://u:p@h:2121/a/b":           with(func(c *Config) { c.Port, c.Home = 2121, "/a/b" }),
+		"ftp://u:p%40%2f@h/a%20b/":       with(func(c *Config) { c.Password, c.Home = "p@/", "/a b" }),
+		"ftp://h":                        with(func(c *Config) { c.User, c.Password = "anonymous", "rsexec@" }),
+		"ftp://u@[::1]:21":               with(func(c *Config) { c.Host, c.Password = "::1", "" }),
+		"ftp://u:p@h?passive=no":         with(func(c *Config) { c.Active = true }),
+		"ftp://u:p@h?stall-timeout=0":    with(func(c *Config) { c.StallTimeout = 0 }),
+		"ftp://u:p@h?dsk=no":             with(func(c *Config) { c.NotInDSK = true }),
+		"ftp://u:p@h?tls=off":            with(func(c *Config) { c.TLS = TLSOff }),
+		"ftp://u:p@h?tls=require":        with(func(c *Config) { c.TLS = TLSRequire }),
+		"ftps://u:p@h":                   with(func(c *Config) { c.Scheme, c.Port = "ftps", 990 }),
+		"ftps://u:p@h:21":                with(func(c *Config) { c.Scheme = "ftps" }),
+		"ftp://u:p@h?data=clear-allowed": with(func(c *Config) { c.Data = DataClearAllowed }),
+		"ftp://u:p@h?tls-ca=/c&tls-cert=/d&tls-key=/e": with(func(c *Config) {
+			c.TLSCA, c.TLSCert, c.TLSKey = filepath.FromSlash("/c"), filepath.FromSlash("/d"), filepath.FromSlash("/e")
+		}),
+		"ftp://u:p@h?tls-pin=" + strings.Repeat("AB:", 31) + "AB": with(func(c *Config) { c.TLSPin = strings.Repeat("ab", 32) }),
+		"ftp://u:p@h?max-sessions=1":                              with(func(c *Config) { c.MaxSessions = 1 }),
+		"ftp://u:p@h?timeout=2s&choreography=rfc438":              with(func(c *Config) { c.Timeout, c.Choreography = 2*time.Second, "rfc438" }),
 		"ftp://u:p@h?data-host=192.0.2.1&data-port=20": with(func(c *Config) {
 			c.DataHost, c.DataPort = netip.MustParseAddr("192.0.2.1"), 20
 		}),
@@ -49,8 +58,9 @@ func TestParseURLErrors(t *testing.T) {
 		says      string
 	}{
 		{"SITE1", "http://u:secret@h/", Usage, "http:// is no kind of site"},
-		{"SITE1", "ftps://u:secret@h/", Unsupported, "no ftps"},
-		{"SITE1", "ftp://u:secret@h?tls=require", Usage, "no TLS"},
+		{"SITE1", "dnftp://u:secret@h/", Unsupported, "no dnftp"},
+		{"SITE1", "ftp://u:secret@h?tls-pin=abcd", Usage, "64 hexadecimal digits"},
+		{"SITE1", "ftp://u:secret@h?data=public", Usage, "private or clear-allowed"},
 		{"SITE1", "ftp://u:secret@h?tls=maybe", Usage, "auto, require or off"},
 		{"SITE1", "ftp:u:secret@h", Usage, "no host"},
 		{"SITE1", "ftp://u:secret@/x", Usage, "no host"},
@@ -117,7 +127,8 @@ func TestSettings(t *testing.T) {
 		"ftp://:p@h":        {{"host", "h"}, {"password", "p"}},
 		"ftp://u:p%25@[::1]:2121/a%20b?passive=no&dsk=no&timeout=90s&data-host=::2&data-port=20&max-sessions=1&tls=off": {
 			{"host", "::1"}, {"port", "2121"}, {"user", "u"}, {"password", "p%"}, {"home", "/a b"}, {"data-host", "::2"},
-			{"data-port", "20"}, {"max-sessions", "1"}, {"passive", "no"}, {"dsk", "no"}, {"timeout", "1m30s"}},
+			{"data-port", "20"}, {"max-sessions", "1"}, {"passive", "no"}, {"dsk", "no"}, {"timeout", "1m30s"}, {"tls", "off"}},
+		"ftps://u@h?data=private": {{"scheme", "ftps"}, {"host", "h"}, {"user", "u"}, {"data", "private"}},
 		"ftp://u@h?password-env=X&password-command=c&choreography=relay": {{"host", "h"}, {"user", "u"},
 			{"password-env", "X"}, {"password-command", "c"}, {"choreography", "relay"}},
 	} {
@@ -154,7 +165,7 @@ func TestSet(t *testing.T) {
 			t.Errorf("%v: %v", s, err)
 		}
 	}
-	if err := c.Set("scheme", "ftps"); KindOf(err) != Unsupported {
+	if err := c.Set("scheme", "dnftp"); KindOf(err) != Unsupported {
 		t.Error(err)
 	}
 	if c != before {

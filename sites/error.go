@@ -27,13 +27,14 @@ const (
 	Protocol                // the site broke the protocol
 	Cancelled               // the work was called off
 	Usage                   // the request itself is wrong
+	Untrusted               // nothing vouches for the site's certificate
 )
 
 var kindNames = [...]string{
 	Other: "other", NotFound: "not found", Ambiguous: "ambiguous", Permission: "permission",
 	Login: "login", Refused: "refused", Unsupported: "unsupported", Unreachable: "unreachable",
 	Busy: "busy", NoSpace: "no space", Conflict: "conflict", Protocol: "protocol",
-	Cancelled: "cancelled", Usage: "usage",
+	Cancelled: "cancelled", Usage: "usage", Untrusted: "untrusted",
 }
 
 // String returns the name of k, as a JSON error event has it.

@@ -87,6 +87,7 @@ var bindings = map[string]string{
 	"LSTN": "socket allocated",
 	"SOCK": "socket in 255 reply",
 	"PASV": "address in 227 reply",
+	"CPSV": "address in 227 reply",
 	"EPSV": "port in 229 reply",
 }
 

@@ -93,6 +93,7 @@ type Figure struct {
 	IPv4    bool   // its commands have room for IPv4 addresses only
 	IPv6    bool   // it is meant for IPv6
 	OneSite bool   // both files are at one site; its one session stands in the column of the destination
+	Private bool   // the data connection is protected by TLS
 	Rows    []Row
 }
 
@@ -142,12 +143,17 @@ func (v Vars) Expand(command string) (text string, ok bool) {
 }
 
 // The table of choreographies is the set of figures in this package: rfc438.go,
-// rfc478.go, rfc959.go, rfc2428.go, samesite.go, relay.go.
+// rfc478.go, rfc959.go, rfc2428.go, sscn.go, samesite.go, relay.go.
 
 // ServerToServer returns the figures in which the data goes straight from
-// server to server, in the order in which they are tried.
+// server to server, in the order in which they are tried: what is protected comes before
+// what is not.
 func ServerToServer() []Figure {
-	return []Figure{RFC959, RFC959SourcePassive, RFC2428, RFC2428SourcePassive, RFC438, RFC478}
+	return []Figure{
+		SSCN, SSCNSourcePassive, SSCNDest, SSCNSource, CPSV, CPSVSourcePassive,
+		SSCNIPv6, SSCNIPv6SourcePassive, SSCNIPv6Dest, SSCNIPv6Source,
+		RFC959, RFC959SourcePassive, RFC2428, RFC2428SourcePassive, RFC438, RFC478,
+	}
 }
 
 // Names returns the names that --choreography takes.

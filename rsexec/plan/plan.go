@@ -22,6 +22,8 @@ type Site struct {
 	Only     string                 // the one choreography that its profile allows; "" is any
 	Lacks    func(verb string) bool // whether it is known not to know a command; nil is no
 	Sessions int                    // how many there may be at once; 0 is any number
+	TLS      bool                   // its control connections are protected
+	Private  bool                   // its data connections have to be as well
 }
 
 // End is one end of a transfer.
@@ -66,6 +68,7 @@ type Passed struct {
 	Figure Figure
 	Why    string
 	Asked  bool // it is the command itself that asks for another
+	Clear  bool // it would send in the clear what is to be private
 }
 
 // renaming follows a figure whose destination has a temporary name, when the
@@ -95,13 +98,16 @@ func Make(r Request) (Plan, error) {
 	p := Plan{Request: r}
 	for _, f := range candidates(r) {
 		if why, asked := r.against(f); why != "" {
-			p.Passed = append(p.Passed, Passed{f, why, asked})
+			p.Passed = append(p.Passed, Passed{f, why, asked, strings.HasSuffix(why, private)})
 		} else {
 			p.Ladder = append(p.Ladder, f)
 		}
 	}
-	if slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Why == oneSession }) {
+	switch {
+	case slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Why == oneSession }):
 		p.Hint = "set max-sessions=2"
+	case p.keptPrivate() && r.Route == Direct:
+		p.Hint = "data=clear-allowed at " + strings.Join(r.private(), " and ") + " would have it sent unprotected, --route=auto through this host"
 	}
 	if len(p.Ladder) > 0 {
 		return p, nil
@@ -130,6 +136,51 @@ func (p Plan) reasons() string {
 	return strings.Join(reasons, "; ")
 }
 
+// private ends the reason why a figure would tell others what they are not to know.
+const private = " keeps its data connections private"
+
+// private returns the names of the sites that keep their data connections private.
+func (r Request) private() (names []string) {
+	for _, s := range []Site{r.Source.Site, r.Dest.Site} {
+		if s.Private && !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// keptPrivate reports whether a figure was passed over because it is not protected, and
+// no other from server to server is left.
+func (p Plan) keptPrivate() bool {
+	return slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Clear }) &&
+		!slices.ContainsFunc(p.Ladder, func(f Figure) bool { return !f.ThroughUser() })
+}
+
+// Privacy says, in one line, why the data goes through the user's host though it need not
+// if it might be seen on its way; "" if it does not, or for another reason.
+func (p Plan) Privacy() string {
+	if !p.keptPrivate() || len(p.Ladder) == 0 {
+		return ""
+	}
+	for _, s := range []Site{p.Source.Site, p.Dest.Site} {
+		if !s.TLS {
+			return fmt.Sprintf("%s%s, and %[3]s has no TLS; only what goes to or comes from %[3]s is in the clear", strings.Join(p.private(), " and "), private, s.Name)
+		}
+	}
+	return fmt.Sprintf("%s%s, and no way to protect one between the two servers is left (%s); this host's are", strings.Join(p.private(), " and "), private, p.unprotected())
+}
+
+// unprotected tells why the figures that are protected were passed over.
+func (p Plan) unprotected() string {
+	q := Plan{}
+	for _, passed := range p.Passed {
+		if passed.Figure.Private {
+			q.Passed = append(q.Passed, passed)
+		}
+	}
+	return q.reasons()
+}
+
 // candidates returns the figures that fit the kinds of the two sites.
 func candidates(r Request) []Figure {
 	switch s, d := r.Source.Site, r.Dest.Site; {
@@ -140,11 +191,20 @@ func candidates(r Request) []Figure {
 	case d.Local:
 		return []Figure{LocalGet}
 	case s.Server && d.Server && (r.OneSite || slices.Contains([]string{r.Choreography, s.Only, d.Only}, SameSite.Name)):
-		return slices.Concat([]Figure{SameSite}, ServerToServer(), []Figure{Relay})
+		return slices.Concat([]Figure{SameSite}, r.serverToServer(), []Figure{Relay})
 	case s.Server && d.Server:
-		return append(ServerToServer(), Relay)
+		return append(r.serverToServer(), Relay)
 	}
 	return []Figure{Relay}
+}
+
+// serverToServer leaves out what nobody expects: protection where nothing is protected.
+func (r Request) serverToServer() []Figure {
+	s, d := r.Source.Site, r.Dest.Site
+	return slices.DeleteFunc(ServerToServer(), func(f Figure) bool {
+		pinned := slices.Contains([]string{r.Choreography, s.Only, d.Only}, f.Name)
+		return f.Private && !(s.TLS && d.TLS) && !pinned
+	})
 }
 
 // against returns why f is not to be used for r, "" if it may be, and whether
@@ -186,6 +246,15 @@ func (r Request) against(f Figure) (why string, asked bool) {
 	}
 	if f.ThroughUser() {
 		return "", false
+	}
+	for _, site := range []Site{s, d} {
+		switch {
+		case f.OneSite: // no data connection
+		case f.Private && !site.TLS:
+			return site.Name + " has no TLS", false
+		case !f.Private && site.Private:
+			return site.Name + private, false
+		}
 	}
 	if r.Limited {
 		return "the command limits the rate, which only this host can do", true

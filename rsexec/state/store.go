@@ -122,6 +122,10 @@ var migrations = []string{
 	UPDATE transfer SET turn = 1 WHERE phase = 1 AND job IN (SELECT id FROM job WHERE verb = 'APPEND');
 	DROP INDEX transfer_begun;
 	CREATE INDEX transfer_turn ON transfer (dest) WHERE turn = 1;`,
+	`CREATE TABLE tls (
+		server  TEXT PRIMARY KEY, -- the address of its control connection
+		offered INTEGER NOT NULL  -- when, in Unix milliseconds
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // Open opens the state file. A file that is missing is made, and its folder,

@@ -34,8 +34,15 @@ func (w *work) carry(ctx context.Context, f plan.Figure) error {
 		return w.watched(ctx, func(ctx context.Context) error { return w.join(ctx, ends) })
 	}
 	source, dest := ends.source.(*ftp.Session), ends.dest.(*ftp.Session)
+	if one, other := source.DataAddr(), dest.DataAddr(); one.Is4() != other.Is4() && w.plan.Source.Site.Addr.Is4() == w.plan.Dest.Site.Addr.Is4() {
+		// A site that has both has been turned to the other one, for another transfer.
+		return &failure{nothing: true, setUp: true, err: &sites.Error{Site: w.ask.Dest.Site, Kind: sites.Busy, Msg: "the two sites are reached in two versions of the internet protocol"}}
+	}
 	for _, s := range []*ftp.Session{source, dest} {
 		if err := s.Represent(ctx, w.ask.ASCII); err != nil {
+			return err
+		}
+		if err := s.Guard(ctx, f.Private); err != nil {
 			return err
 		}
 	}

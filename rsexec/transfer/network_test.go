@@ -180,7 +180,7 @@ func siteAt(t testing.TB, name, url, options string) *ftp.Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := ftp.New(c, nil)
+	f := ftp.New(c, ftp.Options{})
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil {
 			t.Error(err)

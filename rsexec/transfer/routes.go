@@ -119,6 +119,13 @@ func (r *Routes) tell(key route) bool {
 	return true
 }
 
+// tellOnce reports whether the person is to be told something of a pair of sites: once.
+func (r *Routes) tellOnce(source, dest, what string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tell(r.key(source, dest, plan.Figure{Summary: what}))
+}
+
 // remembered returns what to tell of a refusal that was met before this process
 // began: "" if it was told already.
 func (r *Routes) remembered(source, dest string, f plan.Figure) string {

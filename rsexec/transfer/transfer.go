@@ -226,6 +226,9 @@ func (m *Mover) prepare(ctx context.Context, r Request) (*work, error) {
 		err = w.look(ctx)
 	}
 	if err == nil {
+		err = w.approach(ctx)
+	}
+	if err == nil {
 		err = w.choose()
 	}
 	if err != nil && w.row.Turn && w.row.Phase == state.Waiting {
@@ -283,6 +286,16 @@ func (w *work) look(ctx context.Context) error {
 		return nil
 	}
 	return w.weigh(ctx, source, dest)
+}
+
+// approach has two servers be reached in a way in which they can reach each other.
+func (w *work) approach(ctx context.Context) error {
+	from, server := w.ask.From.(*ftp.Site)
+	to, both := w.ask.To.(*ftp.Site)
+	if !server || !both || w.ask.Route == plan.Through {
+		return nil
+	}
+	return ftp.Meet(ctx, from, to)
 }
 
 // meet makes sure that what a site can do is known.
@@ -454,6 +467,7 @@ func planSite(s sites.Site) plan.Site {
 	}
 	c := f.Config()
 	return plan.Site{Name: s.Name(), Server: true, Addr: f.DataAddr(), DataPort: c.DefaultDataPort(),
+		TLS: f.Protected(), Private: f.Protected() && c.Data != sites.DataClearAllowed,
 		Old: f.Old(), Only: c.Choreography, Sessions: c.MaxSessions, Lacks: func(verb string) bool { return f.Knows(verb) == ftp.No }}
 }
 
@@ -565,6 +579,9 @@ func (w *work) carryAll(ctx context.Context) error {
 // notePassed tells the person, in one line each and once, what is not tried because
 // it was refused before this process began.
 func (w *work) notePassed(next plan.Figure) {
+	if why := w.plan.Privacy(); why != "" && w.Notice != nil && w.Routes.tellOnce(w.ask.Source.Site, w.ask.Dest.Site, why) {
+		w.Notice(fmt.Sprintf("%s %s: %s; going on with %s (%s)", w.ask.Verb, w.ask.Dest, why, next.Name, next.Summary))
+	}
 	for _, passed := range w.plan.Passed {
 		if line := w.Routes.remembered(w.ask.Source.Site, w.ask.Dest.Site, passed.Figure); line != "" && w.Notice != nil {
 			w.Notice(fmt.Sprintf("%s %s: %s; going on with %s (%s); ROUTES --forget has it tried again", w.ask.Verb, w.ask.Dest,

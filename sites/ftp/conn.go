@@ -3,6 +3,7 @@ package ftp
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -24,9 +25,12 @@ const abortGrace = 3 * time.Second
 // command that it answers. Its methods may be called from several goroutines.
 type Conn struct {
 	site    string
-	number  int // of the session, for traces
-	nc      net.Conn
+	number  int      // of the session, for traces
+	below   net.Conn // what TLS goes over, if there is any
 	timeout time.Duration
+
+	nc net.Conn      // what commands go over; it changes at most once, between two commands
+	in *bufio.Reader // what replies come from; likewise
 
 	// dialect changes at most once, with the greeting or with the reply to USER:
 	// before that exchange ends.
@@ -37,6 +41,8 @@ type Conn struct {
 	mu      sync.Mutex
 	queue   []*Exchange // commands that wait for their final reply
 	restart bool        // REST was accepted, and no transfer has begun since
+	private bool        // PROT P is in force
+	client  bool        // SSCN ON is in force
 	err     error       // why the connection is no more
 	reader  chan struct{}
 }
@@ -61,12 +67,54 @@ type Exchange struct {
 // NewConn starts a control connection on nc, which is the caller's no more.
 // The greeting is the first exchange.
 func NewConn(ctx context.Context, site string, number int, nc net.Conn, timeout time.Duration) (*Conn, *Exchange) {
-	c := &Conn{site: site, number: number, nc: nc, timeout: timeout, dialect: Modern, reader: make(chan struct{})}
+	c := newConn(site, number, nc, timeout)
+	return c, c.welcome(ctx)
+}
+
+func newConn(site string, number int, nc net.Conn, timeout time.Duration) *Conn {
+	return &Conn{site: site, number: number, below: nc, nc: nc, in: bufio.NewReader(newQuickAcks(nc)), timeout: timeout, dialect: Modern,
+		reader: make(chan struct{})}
+}
+
+// welcome begins to read, and returns the exchange of the greeting.
+func (c *Conn) welcome(ctx context.Context) *Exchange {
 	greeting := c.newExchange(ctx, "", nil)
 	greeting.hello = true
 	c.queue = append(c.queue, greeting)
 	go c.read()
-	return c, greeting
+	return greeting
+}
+
+// secure begins TLS, after AUTH was accepted or before the connection is opened. Nothing
+// that came in the clear before counts any more: it could be anybody's.
+func (c *Conn) secure(ctx context.Context, config *tls.Config) error {
+	if c.in.Buffered() > 0 {
+		err := protocolError("there was more behind the reply to AUTH, in the clear")
+		c.fail(err)
+		return err
+	}
+	ctx, stop := context.WithTimeout(ctx, c.timeout)
+	defer stop()
+	nc, err := handshake(ctx, c.site, newQuickAcks(c.below), config)
+	if err != nil {
+		c.fail(err)
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nc, c.in = nc, bufio.NewReader(nc)
+	return nil
+}
+
+// upgrade begins TLS once AUTH was accepted.
+func (c *Conn) upgrade(ctx context.Context, config *tls.Config) error {
+	<-c.reader // it has stopped, or is about to
+	if err := c.secure(ctx, config); err != nil {
+		return err
+	}
+	c.reader = make(chan struct{})
+	go c.read()
+	return nil
 }
 
 func (c *Conn) newExchange(ctx context.Context, line string, events chan<- *Exchange) *Exchange {
@@ -81,32 +129,36 @@ func (c *Conn) newExchange(ctx context.Context, line string, events chan<- *Exch
 }
 
 // read gives each reply to the command at the head of the queue, until the
-// connection ends.
+// connection ends, or AUTH is accepted: what follows is TLS.
 func (c *Conn) read() {
 	defer close(c.reader)
-	r := &telnetReader{src: bufio.NewReader(newQuickAcks(c.nc)), refuse: c.write}
+	r := &telnetReader{src: c.in, refuse: c.write}
 	for {
 		reply, err := readReply(r)
 		if err != nil {
 			c.fail(err)
 			return
 		}
-		if err := c.deliver(reply); err != nil {
+		x, err := c.deliver(reply)
+		if err != nil {
 			c.fail(err)
+			return
+		}
+		if x != nil && x.Verb == "AUTH" && x.Refusal() == nil {
 			return
 		}
 	}
 }
 
-// deliver hands reply to the command it answers.
-func (c *Conn) deliver(reply Reply) error {
+// deliver hands reply to the command it answers, and returns that if it has ended.
+func (c *Conn) deliver(reply Reply) (*Exchange, error) {
 	c.mu.Lock()
 	if len(c.queue) == 0 {
 		c.mu.Unlock()
 		if reply.Code == 421 {
-			return &sites.Error{Kind: sites.Busy, Code: 421, Text: reply.Text(), Msg: "the server ended the session"}
+			return nil, &sites.Error{Kind: sites.Busy, Code: 421, Text: reply.Text(), Msg: "the server ended the session"}
 		}
-		return protocolError("a reply that nobody asked for: %d %s", reply.Code, clip(reply.Text()))
+		return nil, protocolError("a reply that nobody asked for: %d %s", reply.Code, clip(reply.Text()))
 	}
 	x := c.queue[0]
 	outcome := c.dialect.Outcome(x.Verb, reply.Code)
@@ -116,31 +168,43 @@ func (c *Conn) deliver(reply Reply) error {
 	if outcome != Preliminary && outcome != Nonsense {
 		c.queue = c.queue[1:]
 	}
-	switch accepted := outcome == Preliminary || outcome == Done || outcome == More; {
-	case accepted && x.Verb == "REST":
-		c.restart = true
-	case accepted && isTransfer(x.Verb):
-		c.restart = false
+	if outcome == Preliminary || outcome == Done || outcome == More {
+		c.accepted(x)
 	}
 	c.mu.Unlock()
 
 	x.trace.SawReply(c.site, c.number, reply.Code, reply.Text())
 	switch outcome {
 	case Nonsense:
-		return protocolError("%d is no reply code: %s", reply.Code, clip(reply.Text()))
+		return nil, protocolError("%d is no reply code: %s", reply.Code, clip(reply.Text()))
 	case Preliminary:
 		x.start.Do(func() {
 			x.began = true
 			close(x.started)
 			x.notify()
 		})
+		x = nil
 	default:
 		x.end(reply, nil)
 	}
 	if reply.Code == 421 {
-		return &sites.Error{Kind: sites.Busy, Code: 421, Text: reply.Text(), Msg: "the server ended the session"}
+		return nil, &sites.Error{Kind: sites.Busy, Code: 421, Text: reply.Text(), Msg: "the server ended the session"}
 	}
-	return nil
+	return x, nil
+}
+
+// accepted takes note of what is in force from now on.
+func (c *Conn) accepted(x *Exchange) {
+	switch {
+	case x.Verb == "REST":
+		c.restart = true
+	case isTransfer(x.Verb):
+		c.restart = false
+	case x.Verb == "PROT":
+		c.private = strings.HasSuffix(x.Line, " P")
+	case x.Verb == "SSCN":
+		c.client = strings.HasSuffix(x.Line, " ON")
+	}
 }
 
 // fail closes the connection and ends every waiting exchange with err.
@@ -150,16 +214,19 @@ func (c *Conn) fail(err error) {
 		c.err = c.lost(err)
 	}
 	err = c.err
-	queue := c.queue
+	queue, nc := c.queue, c.nc
 	c.queue = nil
 	c.mu.Unlock()
-	if tcp, ok := c.nc.(*net.TCPConn); ok && len(queue) > 0 {
-		// A server that is held up, as vsftpd is by the lock on a file that another
-		// upload has, would do later what nobody counts on any more. It notices a
-		// reset as soon as it replies, before it takes any data.
-		tcp.SetLinger(0) // if that fails, closing it is all that can be done
+	if len(queue) > 0 {
+		nc = c.below
+		if tcp, ok := nc.(*net.TCPConn); ok {
+			// A server that is held up, as vsftpd is by the lock on a file that another
+			// upload has, would do later what nobody counts on any more. It notices a
+			// reset as soon as it replies, before it takes any data.
+			tcp.SetLinger(0) // if that fails, closing it is all that can be done
+		}
 	}
-	c.nc.Close() // its error would only repeat err
+	nc.Close() // its error would only repeat err
 	for _, x := range queue {
 		x.end(Reply{}, err)
 	}
@@ -468,10 +535,10 @@ func (c *Conn) Close() error {
 func (c *Conn) Dialect() *Dialect { return c.dialect }
 
 // Peer returns the address of the server's end.
-func (c *Conn) Peer() netip.Addr { return addrOf(c.nc.RemoteAddr()) }
+func (c *Conn) Peer() netip.Addr { return addrOf(c.below.RemoteAddr()) }
 
 // local returns the address of the user's end.
-func (c *Conn) local() netip.Addr { return addrOf(c.nc.LocalAddr()) }
+func (c *Conn) local() netip.Addr { return addrOf(c.below.LocalAddr()) }
 
 func addrOf(a net.Addr) netip.Addr {
 	if t, ok := a.(*net.TCPAddr); ok {

@@ -328,12 +328,12 @@ func TestFailBesidePreliminary(t *testing.T) {
 	t.Parallel()
 	for range 500 {
 		near, far := net.Pipe()
-		c := &Conn{site: "TEST", nc: near, timeout: patience, dialect: Modern}
+		c := &Conn{site: "TEST", nc: near, below: near, timeout: patience, dialect: Modern}
 		x := c.newExchange(t.Context(), "RETR a", make(chan *Exchange, 2))
 		c.queue = []*Exchange{x}
 		var both sync.WaitGroup
 		both.Go(func() {
-			if err := c.deliver(Reply{150, nil}); err != nil && sites.KindOf(err) != sites.Protocol {
+			if _, err := c.deliver(Reply{150, nil}); err != nil && sites.KindOf(err) != sites.Protocol {
 				t.Error(err)
 			}
 		})

@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,13 +28,16 @@ const (
 // dataConn is a data connection between the server and the user's host, with
 // the transfer command that it belongs to.
 type dataConn struct {
-	*net.TCPConn
+	conn    net.Conn     // what the bytes go over: the connection, or TLS on it
+	tcp     *net.TCPConn // the connection itself
+	wire    *wire        // what TLS goes over; nil: there is no TLS
 	s       *Session
 	x       *Exchange
 	ctx     context.Context
 	trace   *sites.Trace
 	unwatch func() bool
 	silent  bool // the server has neither replied nor sent anything yet
+	read    bool // all that the server sent was read
 	over    bool
 	err     error // how it ended, once over
 	release func()
@@ -83,6 +87,9 @@ func (s *Session) ways() []way {
 // and returns when the connection is made. restart is where the transfer
 // starts (REST); release is called once when all is over.
 func (s *Session) transfer(ctx context.Context, line string, restart int64, release func()) (*dataConn, error) {
+	if err := s.Guard(ctx, s.tls != nil); err != nil {
+		return nil, err
+	}
 	connect, cancel, err := s.prepare(ctx, line)
 	if err != nil {
 		return nil, err
@@ -135,7 +142,8 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 		return nil, err
 	}
 	x := xs[0]
-	nc, err := s.connect(ctx, x, connect)
+	d := &dataConn{s: s, x: x, ctx: ctx, trace: sites.TraceOf(ctx), release: func() {}}
+	err = d.connect(connect)
 	if err == nil {
 		// The first reply shows whether the command is refused. A server that
 		// says nothing before the end is not waited for: it has begun.
@@ -145,8 +153,8 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 		x.await(ctx, x.ended, s.grace()/3)
 	}
 	if refusal := x.refused(); refusal != nil {
-		if nc != nil {
-			nc.Close() // nothing was sent over it
+		if d.tcp != nil {
+			d.tcp.Close() // nothing was sent over it
 		}
 		s.Heard(x.Verb, refusal)
 		return nil, refusal
@@ -156,36 +164,46 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 		if ctx.Err() != nil {
 			return nil, cancelled(s.Conn.site, ctx)
 		}
+		if sites.KindOf(err) == sites.Untrusted {
+			return nil, err
+		}
 		return nil, &sites.Error{Site: s.Conn.site, Kind: sites.Unreachable, Msg: "no data connection", Err: err}
 	}
 	s.Heard(x.Verb, nil)
-	d := &dataConn{TCPConn: nc, s: s, x: x, ctx: ctx, trace: sites.TraceOf(ctx), release: func() {}}
 	select {
 	case <-x.started:
 	default:
 		d.silent = true
 	}
-	d.unwatch = context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) }) // wakes whoever reads or writes
+	d.unwatch = context.AfterFunc(ctx, func() { d.tcp.SetDeadline(time.Unix(1, 0)) }) // wakes whoever reads or writes
 	return d, nil
 }
 
-// connect makes the data connection of x. A command that has ended makes none
-// any more, so the wait for one ends with it.
-func (s *Session) connect(ctx context.Context, x *Exchange, connect connector) (*net.TCPConn, error) {
-	ctx, stop := context.WithTimeout(ctx, s.timeout)
+// connect makes the data connection, and begins TLS on it if it is to be protected: at
+// once, for some servers send their first reply only after that. A command that has ended
+// makes none any more, so the wait for one ends with it.
+func (d *dataConn) connect(connect connector) (err error) {
+	ctx, stop := context.WithTimeout(d.ctx, d.s.timeout)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		if x.await(ctx, x.ended, s.timeout); x.refused() == nil {
+		if d.x.await(ctx, d.x.ended, d.s.timeout); d.x.refused() == nil {
 			// One that was made before the end may be on its way to us.
-			x.await(ctx, nil, s.grace()/3)
+			d.x.await(ctx, nil, d.s.grace()/3)
 		}
 		stop()
 	}()
-	nc, err := connect(ctx)
+	d.tcp, err = connect(ctx)
+	d.conn = d.tcp
+	if err == nil && d.s.tls != nil {
+		d.conn, d.wire, err = d.s.protect(ctx, d.tcp)
+		if err != nil {
+			d.tcp.Close() // nothing was sent over it
+		}
+	}
 	stop()
 	<-watched
-	return nc, err
+	return err
 }
 
 // dialer connects to the server's host at the port given. The host is always
@@ -327,27 +345,53 @@ func (d *dataConn) finish() error {
 	if d.over {
 		return d.err
 	}
-	err := d.Close()
-	if errors.Is(err, net.ErrClosed) {
-		err = nil
-	}
 	limit := finishFactor * d.s.timeout
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
+	ctx, stop := context.WithTimeout(d.ctx, limit)
+	defer stop()
+	err := d.close(ctx)
 	select {
 	case <-d.x.ended:
 		if refusal := d.x.Refusal(); refusal != nil {
 			err = refusal
 		}
-	case <-d.ctx.Done():
-		err = cancelled(d.s.Conn.site, d.ctx)
-		d.s.Abort(d.x)
-	case <-timer.C:
+	case <-ctx.Done():
 		err = &sites.Error{Site: d.s.Conn.site, Kind: sites.Unreachable,
 			Msg: fmt.Sprintf("the server did not say in %v that the transfer is complete", limit)}
+		if d.ctx.Err() != nil {
+			err = cancelled(d.s.Conn.site, d.ctx)
+		}
 		d.s.Abort(d.x)
 	}
 	d.end(err)
+	return err
+}
+
+// close ends the data connection in good order. Under TLS the server's side of it is read
+// to its end, or to the reply: where something were left unread the system would reset
+// the connection, and the server might lose what it has not read yet.
+func (d *dataConn) close(ctx context.Context) (err error) {
+	if c, ok := d.conn.(*tls.Conn); ok {
+		if err = c.CloseWrite(); err == nil {
+			err = d.tcp.CloseWrite()
+		}
+		drained := make(chan struct{})
+		go func() {
+			defer close(drained)
+			io.Copy(io.Discard, c) // nothing is expected but what TLS itself says
+		}()
+		select {
+		case <-drained:
+		case <-d.x.ended:
+		case <-ctx.Done():
+		}
+		defer func() { <-drained }()
+	}
+	if closed := d.tcp.Close(); err == nil && !errors.Is(closed, net.ErrClosed) {
+		err = closed
+	}
+	if d.read {
+		return nil // all has come, whatever becomes of what we say
+	}
 	return err
 }
 
@@ -361,8 +405,8 @@ func (d *dataConn) abandon(cause error) error {
 	if d.over {
 		return d.err
 	}
-	d.SetLinger(0) // the server shall not take what was sent for the whole file
-	d.Close()
+	d.tcp.SetLinger(0) // the server shall not take what was sent for the whole file
+	d.tcp.Close()
 	d.s.Abort(d.x)
 	d.end(cause)
 	return d.err
@@ -406,7 +450,7 @@ func (r reader) Read(p []byte) (int, error) {
 		// Whoever says nothing must at least send, in the time for a reply.
 		r.setReadDeadline(time.Now().Add(r.s.timeout))
 	}
-	n, err := r.TCPConn.Read(p)
+	n, err := r.conn.Read(p)
 	if n > 0 {
 		if r.silent {
 			r.silent = false
@@ -416,7 +460,12 @@ func (r reader) Read(p []byte) (int, error) {
 	}
 	switch {
 	case err == io.EOF:
-		return n, orEOF(r.finish())
+		r.read = true
+		cut := r.wire != nil && r.wire.ended.Load()
+		if err := r.finish(); err == nil && cut {
+			r.err = &sites.Error{Site: r.s.Conn.site, Kind: sites.Unreachable, Msg: "some of it may be missing", Err: ErrCut}
+		}
+		return n, orEOF(r.err)
 	case err != nil:
 		return n, r.broken(err)
 	}
@@ -425,9 +474,9 @@ func (r reader) Read(p []byte) (int, error) {
 
 // setReadDeadline sets a deadline, which the end of the context overrides.
 func (r reader) setReadDeadline(t time.Time) {
-	r.SetReadDeadline(t) // it fails only where Read will
+	r.tcp.SetReadDeadline(t) // it fails only where Read will
 	if r.ctx.Err() != nil {
-		r.SetReadDeadline(time.Unix(1, 0))
+		r.tcp.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
@@ -442,11 +491,11 @@ func orEOF(err error) error {
 // another site the bytes stay in the kernel, if it can do that.
 func (r reader) WriteTo(w io.Writer) (total int64, err error) {
 	to, ok := w.(writer)
-	if !ok || r.silent {
+	if !ok || r.silent || r.wire != nil || to.wire != nil {
 		return io.Copy(w, struct{ io.Reader }{r})
 	}
 	for !r.over {
-		n, err := to.TCPConn.ReadFrom(&io.LimitedReader{R: r.TCPConn, N: dataChunk})
+		n, err := to.tcp.ReadFrom(&io.LimitedReader{R: r.tcp, N: dataChunk})
 		total += n
 		r.trace.SawData(r.s.Conn.site, n, 0)
 		to.trace.SawData(to.s.Conn.site, 0, n)
@@ -454,6 +503,7 @@ func (r reader) WriteTo(w io.Writer) (total int64, err error) {
 		case err != nil:
 			return total, r.brokenWith(to, err)
 		case n < dataChunk:
+			r.read = true
 			return total, r.finish()
 		}
 	}
@@ -498,7 +548,7 @@ func (w writer) Write(p []byte) (int, error) {
 	if w.over {
 		return 0, w.err
 	}
-	n, err := w.TCPConn.Write(p)
+	n, err := w.conn.Write(p)
 	if n > 0 {
 		w.trace.SawData(w.s.Conn.site, 0, int64(n))
 	}

@@ -22,9 +22,9 @@ func TestPasswordIsAskedForOnce(t *testing.T) {
 	answers := []string{"wrong", config.Password}
 	config.Password = ""
 	var asked atomic.Int32
-	f := New(config, func(context.Context, sites.Config) (string, error) {
+	f := New(config, Options{Password: func(context.Context, sites.Config) (string, error) {
 		return answers[min(int(asked.Add(1)), len(answers))-1], nil
-	})
+	}})
 	if err := f.Meet(t.Context()); sites.KindOf(err) != sites.Login {
 		t.Error(err)
 	}

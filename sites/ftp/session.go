@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,12 +18,10 @@ import (
 type Session struct {
 	*Conn
 	site  *Site
-	typ   byte // the TYPE in force; 0 is not known
-	spent bool // it is not as it was after logging in, so it ends with this piece of work
+	tls   *tls.Config // of its connections; nil: there is no TLS
+	typ   byte        // the TYPE in force; 0 is not known
+	spent bool        // it is not as it was after logging in, so it ends with this piece of work
 }
-
-// Idle reports whether the session can be used for other work.
-func (s *Session) Idle() bool { return !s.spent && s.Conn.Idle() }
 
 // login opens a control connection and logs in. A password that the person is asked for
 // is remembered once the site has taken it; those who log in meanwhile wait for that.
@@ -40,11 +39,16 @@ func (f *Site) login(ctx context.Context) (*Session, error) {
 	}
 	if !known {
 		var err error
-		if password, err = f.ask(ctx, f.config); err != nil {
+		if password, err = f.options.Password(ctx, f.config); err != nil {
 			return nil, sites.During("log in at", pathname, err)
 		}
 	}
 	s, err := f.loginWith(ctx, password)
+	if unknown := (*stranger)(nil); errors.As(err, &unknown) {
+		if err = f.introduce(ctx, unknown); err == nil {
+			s, err = f.loginWith(ctx, password) // the server may not have waited
+		}
+	}
 	switch {
 	case err == nil:
 		f.remember(&password)
@@ -68,7 +72,7 @@ func (f *Site) remembered() (password string, known bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case f.config.Password != "" || f.ask == nil:
+	case f.config.Password != "" || f.options.Password == nil:
 		return f.config.Password, true
 	case f.taken != nil:
 		return *f.taken, true
@@ -78,8 +82,7 @@ func (f *Site) remembered() (password string, known bool) {
 
 func (f *Site) loginWith(ctx context.Context, password string) (*Session, error) {
 	pathname := sites.Pathname{Site: f.config.Name}
-	dialer := net.Dialer{Timeout: f.config.Timeout}
-	nc, err := dialer.DialContext(ctx, "tcp", f.config.Address())
+	nc, err := f.dial(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, sites.During("connect to", pathname, cancelled(f.config.Name, ctx))
@@ -87,17 +90,39 @@ func (f *Site) loginWith(ctx context.Context, password string) (*Session, error)
 		return nil, &sites.Error{Op: "connect to", Site: f.config.Name, Kind: sites.Unreachable,
 			Msg: f.config.Address(), Err: plain(err)}
 	}
-	conn, greeting := NewConn(ctx, f.config.Name, int(f.numbers.Add(1)), nc, f.config.Timeout)
-	s := &Session{Conn: conn, site: f}
-	if err := s.greet(ctx, greeting, password); err != nil {
+	s := &Session{Conn: newConn(f.config.Name, int(f.numbers.Add(1)), nc, f.config.Timeout), site: f}
+	if err := s.introduce(ctx, password); err != nil {
 		s.Close()
-		return nil, sites.During("log in at", pathname, err)
-	}
-	if err := s.learn(ctx); err != nil {
-		s.Close()
+		if unknown := (*stranger)(nil); errors.As(err, &unknown) {
+			return nil, err
+		}
 		return nil, sites.During("log in at", pathname, err)
 	}
 	return s, nil
+}
+
+// introduce takes the session from the connection to a user who is logged in.
+func (s *Session) introduce(ctx context.Context, password string) error {
+	implicit := s.site.config.Scheme == "ftps"
+	if implicit {
+		if err := s.begin(ctx, s.Conn.secure); err != nil {
+			close(s.reader) // nothing reads
+			return err
+		}
+	}
+	greeting := s.welcome(ctx)
+	if err := greeting.accepted(ctx); err != nil {
+		return err
+	}
+	if !implicit {
+		if err := s.secure(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.identify(ctx, password); err != nil {
+		return err
+	}
+	return s.learn(ctx)
 }
 
 // plain returns the cause of a network error without the address, which the
@@ -114,14 +139,8 @@ func plain(err error) error {
 	return err
 }
 
-// greet takes the greeting and identifies the user (RFC 959 section 5.4).
-func (s *Session) greet(ctx context.Context, greeting *Exchange, password string) error {
-	if err := greeting.Wait(ctx); err != nil {
-		return err
-	}
-	if err := greeting.Refusal(); err != nil {
-		return err
-	}
+// identify identifies the user (RFC 959 section 5.4).
+func (s *Session) identify(ctx context.Context, password string) error {
 	for _, line := range []string{"USER " + s.site.config.User, "PASS " + password} {
 		x, err := s.Do(ctx, line)
 		if err != nil {
@@ -168,8 +187,13 @@ func (s *Session) learn(ctx context.Context) error {
 			home = quotedPath(xs[1].reply.Text())
 		}
 		s.site.learned(s, features, home)
+	} else {
+		s.site.reached(s.DataAddr())
 	}
 	lines := []string{"TYPE I"}
+	if s.tls != nil {
+		lines = append(lines, "PBSZ 0", "PROT P")
+	}
 	if _, utf8 := features["UTF8"]; utf8 {
 		// Most servers need no asking and some refuse it; those that do need it
 		// send names in another encoding otherwise (RFC 2640).
@@ -180,7 +204,17 @@ func (s *Session) learn(ctx context.Context) error {
 		return err
 	}
 	s.typ = 'I'
-	return xs[0].Refusal()
+	if err := xs[0].Refusal(); err != nil || s.tls == nil {
+		return err
+	}
+	if err := xs[2].Refusal(); err != nil {
+		e := sites.During("", sites.Pathname{}, err).(*sites.Error)
+		if e.Code != 0 {
+			e.Kind, e.Msg = sites.Unsupported, "it protects no data connections"
+		}
+		return e
+	}
+	return nil
 }
 
 // all sends commands in one piece and waits for the replies to all.
@@ -294,7 +328,7 @@ func (s *Session) Site() *Site { return s.site }
 // profile's data-host takes its place.
 func (s *Session) Address(verb string, r Reply) (string, error) {
 	switch verb {
-	case "PASV":
+	case "PASV", "CPSV":
 		a, err := ParsePASV(r.Text())
 		if err != nil {
 			return "", err

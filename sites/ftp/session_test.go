@@ -78,7 +78,7 @@ func site(t testing.TB, s *ftptest.Server, options string) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := New(c, nil)
+	f := New(c, Options{})
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil {
 			t.Error(err)
@@ -182,7 +182,7 @@ func TestLogin(t *testing.T) {
 
 func TestLoginCancelled(t *testing.T) {
 	t.Parallel()
-	s := ftptest.Play(t, "S: 220 hi\nC: USER anchor\nW")
+	s := ftptest.Play(t, "S: 220 hi\nC: AUTH TLS\nW")
 	f := site(t, s, "")
 	ctx, stop := context.WithCancel(t.Context())
 	ctx = sites.WithTrace(ctx, &sites.Trace{Command: func(string, int, string) { stop() }})
@@ -197,7 +197,7 @@ func TestPasswordIsAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := New(c, func(_ context.Context, c sites.Config) (string, error) { return "told", nil })
+	f := New(c, Options{Password: func(_ context.Context, c sites.Config) (string, error) { return "told", nil }})
 	if err := f.Meet(within(t, patience)); err != nil {
 		t.Error(err)
 	}
@@ -205,7 +205,7 @@ func TestPasswordIsAsked(t *testing.T) {
 		t.Error(err)
 	}
 	sorry := errors.New("nobody there")
-	f = New(c, func(context.Context, sites.Config) (string, error) { return "", sorry })
+	f = New(c, Options{Password: func(context.Context, sites.Config) (string, error) { return "", sorry }})
 	if err := f.Meet(within(t, patience)); !errors.Is(err, sorry) {
 		t.Errorf("without a password: %v", err)
 	}
@@ -254,7 +254,7 @@ func TestKnows(t *testing.T) {
 			map[string]Knowledge{"SITE CPFR": Yes, "SITE CPTO": Yes, "SITE UTIME": Yes, "SITE CHMOD": Maybe}},
 		{"empty FEAT", map[string]string{}, map[string]Knowledge{"MLST": No, "MLSD": No, "EPSV": Maybe, "REST": Maybe, "LSTN": No}},
 	} {
-		f := New(sites.Config{MaxSessions: 1}, nil)
+		f := New(sites.Config{MaxSessions: 1}, Options{})
 		f.features = test.features
 		for verb, want := range test.want {
 			if got := f.Knows(verb); got != want {

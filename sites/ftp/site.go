@@ -2,6 +2,8 @@ package ftp
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -24,30 +26,45 @@ const (
 // A Password returns the password for a site, asking the person if need be.
 type Password func(ctx context.Context, c sites.Config) (string, error)
 
+// Options are what a site needs of the program that it is used in. Each may be nil.
+type Options struct {
+	Password Password // where the configuration has none
+	Trust    Trust    // where nothing vouches for a certificate; without it the site is not used
+	Memory   Memory
+	Resolver *net.Resolver // finds hosts; nil is this host's own
+}
+
 // Site is an FTP site. It implements sites.Site.
 type Site struct {
 	config  sites.Config
-	ask     Password      // may be nil
-	asking  chan struct{} // holds one while somebody is asked for the password
+	options Options
+	asking  chan struct{} // holds one while the person is asked something about the site
 	pool    *sites.Pool[*Session]
 	numbers atomic.Int64 // of sessions, for traces
+	tlsBase func() (*tls.Config, error)
 
-	mu       sync.Mutex
-	taken    *string           // the password that it took last; nil is none
-	known    bool              // the fields below are set
-	features map[string]string // the reply to FEAT; nil if it was refused
-	home     string
-	verbs    map[string]Knowledge // by experience
-	old      bool                 // the dialect is that of 1973
-	addr     netip.Addr           // where other servers reach it for data
+	mu         sync.Mutex
+	taken      *string           // the password that it took last; nil is none
+	family     family            // what new sessions go over
+	turned     bool              // because another site needs that
+	outOfReach family            // where it was not reached; "" is none
+	trusted    string            // the SHA-256 of the certificate that the person trusts; "" is none
+	noTLS      bool              // it offered none
+	known      bool              // the fields below are set
+	features   map[string]string // the reply to FEAT; nil if it was refused
+	home       string
+	verbs      map[string]Knowledge // by experience
+	old        bool                 // the dialect is that of 1973
+	tls        bool                 // its control connections are protected
+	addr       netip.Addr           // where other servers reach it for data
 }
 
 // New returns the site that c describes. No connection is made before one is
-// needed. The password comes from c or, where it has none, from ask, which may
-// be nil.
-func New(c sites.Config, ask Password) *Site {
-	f := &Site{config: c, ask: ask, asking: make(chan struct{}, 1), verbs: make(map[string]Knowledge), home: c.Home}
+// needed.
+func New(c sites.Config, o Options) *Site {
+	f := &Site{config: c, options: o, family: anyFamily, asking: make(chan struct{}, 1), verbs: make(map[string]Knowledge), home: c.Home}
 	f.pool = sites.NewPool(c.Name, c.MaxSessions, f.login)
+	f.tlsBase = sync.OnceValues(f.newTLSBase)
 	return f
 }
 
@@ -92,10 +109,18 @@ func (f *Site) learned(s *Session, features map[string]string, home string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.known, f.features = true, features
-	f.old, f.addr = s.dialect == Old, s.DataAddr()
+	f.old, f.tls, f.addr = s.dialect == Old, s.tls != nil, s.DataAddr()
+	f.family = familyOf(s.Peer()) // all sessions are to be alike
 	if f.home == "" {
 		f.home = home
 	}
+}
+
+// reached takes note of where a later session reached the server.
+func (f *Site) reached(addr netip.Addr) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.addr = addr
 }
 
 func (f *Site) setKnown(verb string, k Knowledge) {
@@ -169,6 +194,27 @@ func (f *Site) Old() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.old
+}
+
+// Protected reports whether the site's control connections are under TLS. It may be
+// called after Meet.
+func (f *Site) Protected() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tls
+}
+
+// plain reports whether the server was asked for TLS in vain.
+func (f *Site) plain() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.noTLS
+}
+
+func (f *Site) setPlain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noTLS = true
 }
 
 // DataAddr returns where other servers reach the site for data. It may be

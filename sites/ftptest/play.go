@@ -58,7 +58,8 @@ const (
 //
 // In the text of S: and S!, {host} stands for the server's address. {pasv} (as in a 227
 // reply) and {port} (decimal) stand for the address of a new listener for one data
-// connection. A data connection is the one made to that listener, or, where the client
+// connection. The question for TLS that begins most sessions is answered with 502 where the
+// script does not speak of it. A data connection is the one made to that listener, or, where the client
 // has sent PORT or EPRT since, one that the server makes. It begins at the first D line;
 // DX and DR without one close the listener. The end of a script closes all.
 func Play(t testing.TB, scripts ...string) *Server {
@@ -324,6 +325,12 @@ func (s *session) hear(want string) error {
 	line, err := s.r.ReadString('\n')
 	if line != "" {
 		s.note(s.script, "C: %s", escape(line))
+	}
+	if line == "AUTH TLS\r\n" && !strings.HasPrefix(want, "AUTH") {
+		if err := s.say("502 no TLS\r\n", "C: "+want); err != nil {
+			return err
+		}
+		return s.hear(want)
 	}
 	if err != nil {
 		return fmt.Errorf("expected %q, got %q and %w", want, line, err)

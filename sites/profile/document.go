@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -125,10 +126,14 @@ func (d *document) at(line int, err error) error {
 	return &sites.Error{Op: "read", Path: path, Kind: sites.Usage, Err: err}
 }
 
-// scalar returns the value of an option as text.
-func scalar(o sites.Option, value any) (string, error) {
+// scalar returns the value of an option as text. The path of a file that does not begin
+// at the root, or at the home folder, begins at the profile's folder.
+func scalar(o sites.Option, value any, dir string) (string, error) {
 	switch v := value.(type) {
 	case string:
+		if o.Kind == sites.FilePath && v != "" && !filepath.IsAbs(v) && !strings.HasPrefix(v, "~") {
+			v = filepath.Join(dir, v)
+		}
 		return v, nil
 	case int64:
 		if o.Kind == sites.Number {
@@ -141,6 +146,6 @@ func scalar(o sites.Option, value any) (string, error) {
 			return "no", nil
 		}
 	}
-	expected := [...]string{sites.Text: "a string in quotes", sites.Number: "a number", sites.YesNo: "true or false"}
+	expected := [...]string{sites.Text: "a string in quotes", sites.Number: "a number", sites.YesNo: "true or false", sites.FilePath: "a string in quotes"}
 	return "", fmt.Errorf("option %s: expected %s", o.Name, expected[o.Kind])
 }

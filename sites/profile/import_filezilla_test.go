@@ -63,13 +63,13 @@ func TestReadFilezilla(t *testing.T) {
 		{from: "vms", name: "VMS", url: "ftp://u@h", note: `its directory is left out: "2 9 SYS$DISK: 3 PUB" is no path with slashes`},
 		{from: "six", name: "SIX", url: "ftp://u@[::1]"},
 		{from: "sftp", problem: "SFTP is another protocol than FTP"},
-		{from: "ftps", problem: "speaks no ftps"},
-		{from: "ftpes", problem: "no TLS"},
+		{from: "ftps", name: "FTPS", url: "ftps://u@h"},
+		{from: "ftpes", name: "FTPES", url: "ftp://u@h?tls=require"},
 		{from: "future", problem: `its protocol, number "99", is not known`},
 		{from: "port", problem: "option port"},
 		{from: "none", problem: "it has no host"},
 		{from: "", problem: "it has no host"},
-		{from: "Work/my web", name: "MY-WEB-2", url: "ftp://u:p%26w@h"},
+		{from: "Work/my web", name: "MY-WEB-2", url: "ftp://u:p%26w@h?tls=off"},
 		{from: "Work/Deep/old style", name: "OLD-STYLE", url: "ftp://u@h", note: "master password"},
 	})
 	checkImport(t, "filezilla", "<FileZilla3/>", nil)

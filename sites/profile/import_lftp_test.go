@@ -36,7 +36,7 @@ func TestReadLftp(t *testing.T) {
 		{from: "bare", name: "BARE", url: "ftp://h9:2121"},
 		{from: "Ten.1", name: "TEN.1", url: "ftp://bob:s3%20cr%3Ae%2Ft%40%25@127.0.0.1:1"},
 		{from: "three", problem: "sftp is another protocol than FTP"},
-		{from: "four", problem: "this version speaks no ftps"},
+		{from: "four", name: "FOUR", url: "ftps://u:secret@h"},
 		{from: "five", problem: "file is another protocol than FTP"},
 		{from: "six", problem: "its URL cannot be read"},
 		{from: "seven", problem: "it has no host"},

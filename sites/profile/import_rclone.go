@@ -67,6 +67,9 @@ func (d *draft) rcloneSection(values map[string]string) {
 	if on(values["explicit_tls"]) {
 		d.set("tls", "require")
 	}
+	if on(values["no_check_certificate"]) {
+		d.noteThat("rclone does not check its certificate; here tls-pin says which one is right")
+	}
 	d.set("host", values["host"])
 	d.set("port", values["port"])
 	name := values["user"]

@@ -50,6 +50,7 @@ type = ftp
 host = h
 user = u
 explicit_tls = true
+no_check_certificate = true
 [plain]
 type = ftp
 host = h
@@ -72,8 +73,8 @@ type = drive
 		{from: "my archive", name: "MY-ARCHIVE", url: "ftp://" + strings.ReplaceAll(me.Username, `\`, "%5c") + "@h", note: "rclone names no user, so it is " + me.Username},
 		{from: "gibberish", name: "GIBBERISH", url: "ftp://u@h", note: "its password cannot be read"},
 		{from: "clear", name: "CLEAR", url: "ftp://u@h", note: "its password cannot be read"},
-		{from: "implicit", problem: "speaks no ftps", note: "no user"},
-		{from: "explicit", problem: "no TLS"},
+		{from: "implicit", name: "IMPLICIT", url: "ftps://" + strings.ReplaceAll(me.Username, `\`, "%5c") + "@h", note: "no user"},
+		{from: "explicit", name: "EXPLICIT", url: "ftp://u@h?tls=require", note: "rclone does not check its certificate"},
 		{from: "plain", name: "PLAIN", url: "ftp://u@h"},
 		{from: "nohost", problem: "it has no host"},
 		{from: "many", problem: "option max-sessions: expected a number from 1 to 1000"},

@@ -24,8 +24,9 @@
 //
 // Invariants:
 //
-//   - No file that exists is ever written; a site is added as a new file and
-//     removed as a whole file.
+//   - A site is added as a new file and removed as a whole file. No file that exists is
+//     ever written, but for the certificate that the person trusts from now on: the
+//     site's file takes a line more for it.
 //   - A file that holds a password is used only if its owner alone may read it.
 //   - A site file that cannot be used takes no other site with it; a
 //     profile.toml that cannot be used takes all with it, because its defaults
@@ -180,7 +181,7 @@ func (p *Profile) setDefault(scratch *sites.Config, name string, value any) erro
 	if i < 0 {
 		return fmt.Errorf("no option %s; there are %s", sites.Printable(name), strings.Join(sites.OptionNames(), ", "))
 	}
-	text, err := scalar(sites.Options()[i], value)
+	text, err := scalar(sites.Options()[i], value, p.Dir)
 	if err != nil {
 		return err
 	}

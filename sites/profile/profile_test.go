@@ -93,7 +93,7 @@ passive = false
 		"sites/sub/SITE9.toml": "not looked at",
 	})
 	defaults := []sites.Setting{{Option: "max-sessions", Value: "2"}, {Option: "passive", Value: "no"}}
-	base := sites.Config{Scheme: "ftp", Host: "h", Port: 21, MaxSessions: 2, Active: true, Timeout: 30 * time.Second, StallTimeout: sites.DefaultStall}
+	base := sites.Config{Scheme: "ftp", Host: "h", Port: 21, MaxSessions: 2, Active: true, Timeout: 30 * time.Second, StallTimeout: sites.DefaultStall, TLS: sites.TLSAuto}
 	with := func(name string, change func(*sites.Config)) sites.Config {
 		c := base
 		c.Name = name
@@ -116,7 +116,7 @@ passive = false
 			}),
 			with("SITE4", func(c *sites.Config) {
 				c.User, c.PasswordEnv, c.PasswordCommand, c.Choreography = "u", "X", "pass show x", "relay"
-				c.DataHost, c.DataPort = netip.MustParseAddr("192.0.2.1"), 20
+				c.DataHost, c.DataPort, c.TLS = netip.MustParseAddr("192.0.2.1"), 20, sites.TLSOff
 			}),
 		},
 	}
@@ -158,7 +158,7 @@ func TestProfileErrors(t *testing.T) {
 		{"[defaults]\nmax-sessions = true", 2, "option max-sessions: expected a number"},
 		{"[defaults]\nmax-sessions = 1.5", 2, "option max-sessions: expected a number"},
 		{"[defaults]\npassive = 1", 2, "option passive: expected true or false"},
-		{"[defaults]\ntls = 'require'", 2, "no TLS"},
+		{"[defaults]\ntls = 'perhaps'", 2, "auto, require or off"},
 		{"[defaults]\ntimeout = 30", 2, "option timeout: expected a string"},
 		{"[defaults.tls]\nx = 1", 1, "option tls: expected a string"},
 		{"a = 1\nb =\n", 2, ""},
@@ -194,8 +194,8 @@ func TestSiteErrors(t *testing.T) {
 		{"host = 'h'\nuser = 5", 2, "option user: expected a string in quotes"},
 		{"host = 'h'\nhome = 'pub'", 2, "begins with /"},
 		{"host = 'h'\ndsk = 'maybe'", 2, "yes or no"},
-		{"host = 'h'\ntls = 'require'", 2, "no TLS"},
-		{"scheme = 'ftps'\nhost = 'h'", 1, "speaks no ftps"},
+		{"host = 'h'\ntls = 'perhaps'", 2, "auto, require or off"},
+		{"scheme = 'dnftp'\nhost = 'h'", 1, "speaks no dnftp"},
 		{"url = 'ftp://u@h'\nhost = 'h'", 2, "host is a part of the url"},
 		{"port = 21\nurl = 'ftp://u@h'", 1, "port is a part of the url"},
 		{"url = 'http://u:secret@h'", 1, "no kind of site"},

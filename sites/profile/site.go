@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -87,7 +88,7 @@ func (d *document) site(name string, defaults []sites.Setting) (sites.Config, er
 		if _, both := said["url"]; both && o.Part && o.Name != "password" {
 			return c, d.at(e.line, fmt.Errorf("%s is a part of the url; remove one of them", o.Name))
 		}
-		value, err := scalar(o, e.value)
+		value, err := scalar(o, e.value, filepath.Dir(filepath.Dir(d.file)))
 		switch {
 		case err != nil:
 		case o.Name == "url":
@@ -141,16 +142,9 @@ func AddSite(dir string, c sites.Config) (err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	whole, err := os.CreateTemp(folder, ".add-*") // its mode is 0600
+	whole, err := writeBeside(folder, 0o600, text)
 	if err != nil {
 		return err
-	}
-	_, err = whole.Write(text)
-	if err == nil {
-		err = whole.Sync()
-	}
-	if err = errors.Join(err, whole.Close()); err != nil {
-		return errors.Join(err, os.Remove(whole.Name()))
 	}
 	// The empty file holds the name against other shells; a link could not be
 	// made in every kind of file system.
@@ -160,16 +154,36 @@ func AddSite(dir string, c sites.Config) (err error) {
 		err = exists(file)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(whole.Name()))
+		return errors.Join(err, os.Remove(whole))
 	}
 	err = name.Close()
 	if err == nil {
-		err = os.Rename(whole.Name(), file)
+		err = os.Rename(whole, file)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(whole.Name()), os.Remove(file))
+		return errors.Join(err, os.Remove(whole), os.Remove(file))
 	}
 	return nil
+}
+
+// writeBeside writes a file of another name to a folder, from where it can take the name
+// of a site's file at once.
+func writeBeside(folder string, mode fs.FileMode, text []byte) (name string, err error) {
+	whole, err := os.CreateTemp(folder, ".site-*")
+	if err != nil {
+		return "", err
+	}
+	err = whole.Chmod(mode)
+	if err == nil {
+		_, err = whole.Write(text)
+	}
+	if err == nil {
+		err = whole.Sync()
+	}
+	if err = errors.Join(err, whole.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(whole.Name()))
+	}
+	return whole.Name(), nil
 }
 
 func exists(file string) error {
@@ -208,6 +222,51 @@ func siteText(c sites.Config) ([]byte, error) {
 		_, err = doc.site(c.Name, nil)
 	}
 	return text, err
+}
+
+// PinSite adds the SHA-256 of a certificate to the file of a site, as the one that the
+// site has to show from now on. The file is changed whole or not at all. The error is of
+// kind NotFound if the profile has none, and of kind Conflict if it names one already.
+func PinSite(dir, name, pin string) (err error) {
+	defer func() { err = sites.During("pin", sites.Pathname{Site: strings.ToUpper(name)}, err) }()
+	file, err := SiteFile(dir, name)
+	if err != nil {
+		return err
+	}
+	c, err := readSite(file, nil)
+	if err != nil {
+		return err
+	}
+	if c.TLSPin != "" {
+		return &sites.Error{Kind: sites.Conflict, Msg: "its file names a certificate already", Hint: "it is in " + sites.Printable(file)}
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
+		text = append(text, '\n')
+	}
+	text = fmt.Appendf(text, "tls-pin = %q\n", pin)
+	doc, err := parseDocument(file, text)
+	if err == nil {
+		_, err = doc.site(c.Name, nil)
+	}
+	if err != nil {
+		return err
+	}
+	whole, err := writeBeside(filepath.Dir(file), info.Mode().Perm(), text)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(whole, file); err != nil {
+		return errors.Join(err, os.Remove(whole))
+	}
+	return nil
 }
 
 // RemoveSite removes the file of a site. The error is of kind NotFound if the

@@ -50,7 +50,7 @@ func TestAddSite(t *testing.T) {
 // TestAddSiteText holds that a person can read what is written.
 func TestAddSiteText(t *testing.T) {
 	got, err := siteText(site(t, "SITE1", "ftp://ann:p@h:2121/pub?passive=no&max-sessions=2&tls=off"))
-	const want = "host = 'h'\nport = 2121\nuser = 'ann'\npassword = 'p'\nhome = '/pub'\nmax-sessions = 2\npassive = false\n"
+	const want = "host = 'h'\nport = 2121\nuser = 'ann'\npassword = 'p'\nhome = '/pub'\nmax-sessions = 2\npassive = false\ntls = 'off'\n"
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -147,5 +147,55 @@ func TestRemoveSite(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "profile.toml")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPinSite holds that a certificate that is trusted from now on is in the site's file,
+// which is as it was otherwise, and that none takes the place of another.
+func TestPinSite(t *testing.T) {
+	pin := strings.Repeat("ab", 32)
+	text := "# my site\nhost = 'h'\npassword = 'p'"
+	dir := folder(t, map[string]string{"sites/SITE1.toml": text})
+	file := filepath.Join(dir, "sites", "SITE1.toml")
+	if err := os.Chmod(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := PinSite(dir, "site1", pin); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil || string(got) != text+"\ntls-pin = \""+pin+"\"\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if info, err := os.Stat(file); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if p := load(t, dir); len(p.Sites) != 1 || p.Sites[0].TLSPin != pin {
+		t.Errorf("%+v", p.Sites)
+	}
+	if err := PinSite(dir, "SITE1", strings.Repeat("cd", 32)); sites.KindOf(err) != sites.Conflict {
+		t.Error(err)
+	}
+	if err := PinSite(dir, "SITE2", pin); sites.KindOf(err) != sites.NotFound {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "sites", ".*")); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// TestFilePaths holds that the files that a site's file names are looked for in the
+// profile's folder.
+func TestFilePaths(t *testing.T) {
+	absolute := filepath.Join(t.TempDir(), "ca.pem")
+	dir := folder(t, map[string]string{"profile.toml": "[defaults]\ntls-cert = 'me.pem'",
+		"sites/SITE1.toml": "host = 'h'\ntls-ca = '" + absolute + "'\ntls-key = 'keys/me.pem'"})
+	p := load(t, dir)
+	if len(p.Sites) != 1 {
+		t.Fatalf("%+v", p)
+	}
+	c := p.Sites[0]
+	if c.TLSCA != absolute || c.TLSCert != filepath.Join(dir, "me.pem") || c.TLSKey != filepath.Join(dir, "keys", "me.pem") {
+		t.Errorf("%+v", c)
 	}
 }

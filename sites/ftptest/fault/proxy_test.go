@@ -69,7 +69,7 @@ func site(t testing.TB, s *ftptest.Server, p *Proxy, options string) *ftp.Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := ftp.New(c, nil)
+	f := ftp.New(c, ftp.Options{})
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil {
 			t.Error(err)
