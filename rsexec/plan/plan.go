@@ -65,10 +65,11 @@ type Plan struct {
 
 // Passed is a figure that was passed over, and why.
 type Passed struct {
-	Figure Figure
-	Why    string
-	Asked  bool // it is the command itself that asks for another
-	Clear  bool // it would send in the clear what is to be private
+	Figure  Figure
+	Why     string
+	Asked   bool // it is the command itself that asks for another
+	Clear   bool // it would send in the clear what is to be private
+	Refused bool // a server did
 }
 
 // renaming follows a figure whose destination has a temporary name, when the
@@ -97,8 +98,9 @@ func (p Plan) Barred() bool {
 func Make(r Request) (Plan, error) {
 	p := Plan{Request: r}
 	for _, f := range candidates(r) {
-		if why, asked := r.against(f); why != "" {
-			p.Passed = append(p.Passed, Passed{f, why, asked, strings.HasSuffix(why, private)})
+		if passed := r.against(f); passed.Why != "" {
+			passed.Figure = f
+			p.Passed = append(p.Passed, passed)
 		} else {
 			p.Ladder = append(p.Ladder, f)
 		}
@@ -106,7 +108,7 @@ func Make(r Request) (Plan, error) {
 	switch {
 	case slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Why == oneSession }):
 		p.Hint = "set max-sessions=2"
-	case p.keptPrivate() && r.Route == Direct:
+	case len(r.private()) > 0 && !p.direct():
 		p.Hint = "data=clear-allowed at " + strings.Join(r.private(), " and ") + " would have it sent unprotected, --route=auto through this host"
 	}
 	if len(p.Ladder) > 0 {
@@ -149,36 +151,33 @@ func (r Request) private() (names []string) {
 	return names
 }
 
-// keptPrivate reports whether a figure was passed over because it is not protected, and
-// no other from server to server is left.
-func (p Plan) keptPrivate() bool {
-	return slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Clear }) &&
-		!slices.ContainsFunc(p.Ladder, func(f Figure) bool { return !f.ThroughUser() })
-}
-
-// Privacy says, in one line, why the data goes through the user's host though it need not
-// if it might be seen on its way; "" if it does not, or for another reason.
-func (p Plan) Privacy() string {
-	if !p.keptPrivate() || len(p.Ladder) == 0 {
-		return ""
+// Privacy says why no figure from server to server is even tried, if that is because
+// others might see the data, and how it is protected on its way through this host; both
+// are "" where the data may be seen.
+func (p Plan) Privacy() (why, protection string) {
+	if p.Limited || !slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Clear }) {
+		return "", ""
+	}
+	names := p.private()
+	why = names[0] + private
+	if len(names) == 2 {
+		why = strings.Join(names, " and ") + " keep their data connections private"
 	}
 	for _, s := range []Site{p.Source.Site, p.Dest.Site} {
 		if !s.TLS {
-			return fmt.Sprintf("%s%s, and %[3]s has no TLS; only what goes to or comes from %[3]s is in the clear", strings.Join(p.private(), " and "), private, s.Name)
+			return fmt.Sprintf("%s and %s has no TLS", why, s.Name), "in the clear only between this host and " + s.Name
 		}
 	}
-	return fmt.Sprintf("%s%s, and no way to protect one between the two servers is left (%s); this host's are", strings.Join(p.private(), " and "), private, p.unprotected())
+	protection = "protected on both sides of it"
+	if slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Figure.Private && passed.Refused }) || p.direct() {
+		return "", protection
+	}
+	return why + " and neither server knows SSCN or CPSV", protection
 }
 
-// unprotected tells why the figures that are protected were passed over.
-func (p Plan) unprotected() string {
-	q := Plan{}
-	for _, passed := range p.Passed {
-		if passed.Figure.Private {
-			q.Passed = append(q.Passed, passed)
-		}
-	}
-	return q.reasons()
+// direct reports whether a figure from server to server is on the ladder.
+func (p Plan) direct() bool {
+	return slices.ContainsFunc(p.Ladder, func(f Figure) bool { return !f.ThroughUser() })
 }
 
 // candidates returns the figures that fit the kinds of the two sites.
@@ -207,68 +206,67 @@ func (r Request) serverToServer() []Figure {
 	})
 }
 
-// against returns why f is not to be used for r, "" if it may be, and whether
-// that is for what the command asks.
-func (r Request) against(f Figure) (why string, asked bool) {
+// against returns why f is not to be used for r, in a Passed that is zero if it may be.
+func (r Request) against(f Figure) Passed {
 	s, d := r.Source.Site, r.Dest.Site
 	if s.Local || d.Local {
 		if r.Choreography != "" && r.Choreography != f.Name {
-			return "one end is the user's host", true
+			return Passed{Why: "one end is the user's host", Asked: true}
 		}
-		return "", false
+		return Passed{}
 	}
 	for i, only := range []struct{ name, who string }{
 		{r.Choreography, "the command asks"}, {s.Only, "the profile of " + s.Name + " asks"}, {d.Only, "the profile of " + d.Name + " asks"},
 	} {
 		if only.name != "" && only.name != f.Name {
-			return only.who + " for " + only.name, i == 0
+			return Passed{Why: only.who + " for " + only.name, Asked: i == 0}
 		}
 	}
 	switch r.Route {
 	case Direct:
 		if f.ThroughUser() {
-			return "the command asks for a direct route", true
+			return Passed{Why: "the command asks for a direct route", Asked: true}
 		}
 	case Through:
 		if !f.ThroughUser() {
-			return "the command asks for the relay", true
+			return Passed{Why: "the command asks for the relay", Asked: true}
 		}
 	}
 	switch {
 	case f.OneSite && !r.OneSite:
-		return "the files are at two sites", false
+		return Passed{Why: "the files are at two sites"}
 	case f.OneSite && r.Put != "STOR":
-		return "SITE CPTO replaces a file and adds to none", false
+		return Passed{Why: "SITE CPTO replaces a file and adds to none"}
 	case f.OneSite && (splits(r.Source.Path) || splits(r.Dest.Path)):
-		return twoWords, false
+		return Passed{Why: twoWords}
 	case !f.OneSite && s.Name == d.Name && s.Sessions == 1:
-		return oneSession, false
+		return Passed{Why: oneSession}
 	}
 	if f.ThroughUser() {
-		return "", false
+		return Passed{}
 	}
 	for _, site := range []Site{s, d} {
 		switch {
 		case f.OneSite: // no data connection
 		case f.Private && !site.TLS:
-			return site.Name + " has no TLS", false
+			return Passed{Why: site.Name + " has no TLS"}
 		case !f.Private && site.Private:
-			return site.Name + private, false
+			return Passed{Why: site.Name + private, Clear: true}
 		}
 	}
 	if r.Limited {
-		return "the command limits the rate, which only this host can do", true
+		return Passed{Why: "the command limits the rate, which only this host can do", Asked: true}
 	}
 	if pinned := r.Choreography == f.Name || s.Only == f.Name || d.Only == f.Name; !pinned {
 		switch {
 		case f.Old && !s.Old && !d.Old:
-			return "neither site is of 1973", false
+			return Passed{Why: "neither site is of 1973"}
 		case f.IPv6 && (s.Addr.Is4() || d.Addr.Is4()):
-			return "a site has IPv4 only", false
+			return Passed{Why: "a site has IPv4 only"}
 		}
 	}
 	if f.IPv4 && (s.Addr.Is6() || d.Addr.Is6()) {
-		return "PORT has no room for an IPv6 address", false
+		return Passed{Why: "PORT has no room for an IPv6 address"}
 	}
 	for _, end := range []struct {
 		site Site
@@ -276,17 +274,17 @@ func (r Request) against(f Figure) (why string, asked bool) {
 	}{{s, Source}, {d, Dest}} {
 		for _, verb := range f.Verbs(end.role) {
 			if end.site.Lacks != nil && end.site.Lacks(verb) {
-				return fmt.Sprintf("%s does not know %s", end.site.Name, verb), false
+				return Passed{Why: fmt.Sprintf("%s does not know %s", end.site.Name, verb)}
 			}
 			if end.site.Old && !inOldDialect[verb] {
-				return fmt.Sprintf("%s speaks the dialect of 1973, which has no %s", end.site.Name, verb), false
+				return Passed{Why: fmt.Sprintf("%s speaks the dialect of 1973, which has no %s", end.site.Name, verb)}
 			}
 		}
 	}
 	if r.Refused != nil {
-		return r.Refused(f), false
+		return Passed{Why: r.Refused(f), Refused: true}
 	}
-	return "", false
+	return Passed{}
 }
 
 // inOldDialect holds the set-up commands that a server of 1973 may know.

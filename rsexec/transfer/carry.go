@@ -88,10 +88,14 @@ func (w *work) join(ctx context.Context, ends ends) error {
 	w.flowing.Store(true)
 	n, err := io.Copy(into, limited(ctx, r, w.ask.Limit))
 	w.flowing.Store(false)
+	closed := r.Close()
+	if errors.Is(err, ftp.ErrCut) && w.row.Arrived+n == w.row.Size {
+		err, closed = nil, nil // the size tells that nothing is missing
+	}
 	if err == nil {
 		err = ended()
 	}
-	if closed := r.Close(); err == nil {
+	if err == nil {
 		err = closed
 	}
 	if err != nil {

@@ -579,13 +579,13 @@ func (w *work) carryAll(ctx context.Context) error {
 // notePassed tells the person, in one line each and once, what is not tried because
 // it was refused before this process began.
 func (w *work) notePassed(next plan.Figure) {
-	if why := w.plan.Privacy(); why != "" && w.Notice != nil && w.Routes.tellOnce(w.ask.Source.Site, w.ask.Dest.Site, why) {
-		w.Notice(fmt.Sprintf("%s %s: %s; going on with %s (%s)", w.ask.Verb, w.ask.Dest, why, next.Name, next.Summary))
+	if why, _ := w.plan.Privacy(); why != "" && w.Notice != nil && w.Routes.tellOnce(w.ask.Source.Site, w.ask.Dest.Site, why) {
+		w.Notice(fmt.Sprintf("%s %s: %s; going on with %s", w.ask.Verb, w.ask.Dest, why, w.described(next)))
 	}
 	for _, passed := range w.plan.Passed {
 		if line := w.Routes.remembered(w.ask.Source.Site, w.ask.Dest.Site, passed.Figure); line != "" && w.Notice != nil {
-			w.Notice(fmt.Sprintf("%s %s: %s; going on with %s (%s); ROUTES --forget has it tried again", w.ask.Verb, w.ask.Dest,
-				line, next.Name, next.Summary))
+			w.Notice(fmt.Sprintf("%s %s: %s; going on with %s; ROUTES --forget has it tried again", w.ask.Verb, w.ask.Dest,
+				line, w.described(next)))
 		}
 	}
 }
@@ -598,8 +598,22 @@ func (w *work) note(err error, next plan.Figure) {
 		return
 	}
 	err = sites.During(f.verb, sites.Pathname{}, f.err)
-	w.Notice(fmt.Sprintf("%s %s: %s (%s) does not work: %v; going on with %s (%s)", w.ask.Verb, w.ask.Dest,
-		w.figure.Name, w.figure.Summary, err, next.Name, next.Summary))
+	w.Notice(fmt.Sprintf("%s %s: %s (%s) does not work: %v; going on with %s", w.ask.Verb, w.ask.Dest,
+		w.figure.Name, w.figure.Summary, err, w.described(next)))
+}
+
+// described tells what a figure is, and, where that is in question, who sees the data.
+func (w *work) described(f plan.Figure) string {
+	text := fmt.Sprintf("%s (%s)", f.Name, f.Summary)
+	if _, protection := w.plan.Privacy(); protection != "" && f.ThroughUser() {
+		text += ", " + protection
+	}
+	for _, s := range []plan.Site{w.plan.Source.Site, w.plan.Dest.Site} {
+		if s.TLS && !f.Private && !f.ThroughUser() && !f.OneSite {
+			return text + ", in the clear"
+		}
+	}
+	return text
 }
 
 // climb tries one figure, again as long as the account of what arrived allows
