@@ -195,6 +195,7 @@ type siteEvent struct {
 	URL      string   `json:"url"`
 	Up       bool     `json:"up"`
 	RTT      float64  `json:"rtt_ms,omitempty"`
+	TLS      string   `json:"tls,omitempty"` // the version that protects the control connection, as in "TLS 1.3"
 	Features []string `json:"features,omitempty"`
 	Reason   string   `json:"reason,omitempty"`
 }
@@ -205,6 +206,9 @@ func (e siteEvent) text() string {
 		state = "down  " + strings.Repeat(" ", 11)
 	}
 	line := fmt.Sprintf("%-16s %s  %s", e.Name, state, e.URL)
+	if e.TLS != "" {
+		line += "  " + e.TLS
+	}
 	if len(e.Features) > 0 {
 		line += "\n" + strings.Repeat(" ", 17) + strings.Join(e.Features, " ")
 	}

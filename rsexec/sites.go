@@ -57,7 +57,7 @@ func look(ctx context.Context, f *ftp.Site) (siteEvent, error) {
 		e.Reason = err.Error()
 		return e, err
 	}
-	e.Up = true
+	e.Up, e.TLS = true, f.TLS()
 	e.Features = f.Features()
 	slices.Sort(e.Features)
 	return e, nil

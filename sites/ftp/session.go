@@ -17,10 +17,11 @@ import (
 // Session is a control connection with a user logged in.
 type Session struct {
 	*Conn
-	site  *Site
-	tls   *tls.Config // of its connections; nil: there is no TLS
-	typ   byte        // the TYPE in force; 0 is not known
-	spent bool        // it is not as it was after logging in, so it ends with this piece of work
+	site    *Site
+	tls     *tls.Config // of its connections; nil: there is no TLS
+	version string      // of TLS; "" is none
+	typ     byte        // the TYPE in force; 0 is not known
+	spent   bool        // it is not as it was after logging in, so it ends with this piece of work
 }
 
 // login opens a control connection and logs in. A password that the person is asked for

@@ -55,7 +55,7 @@ type Site struct {
 	home       string
 	verbs      map[string]Knowledge // by experience
 	old        bool                 // the dialect is that of 1973
-	tls        bool                 // its control connections are protected
+	tls        string               // the version that protects its control connections; "" is none
 	addr       netip.Addr           // where other servers reach it for data
 }
 
@@ -109,7 +109,7 @@ func (f *Site) learned(s *Session, features map[string]string, home string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.known, f.features = true, features
-	f.old, f.tls, f.addr = s.dialect == Old, s.tls != nil, s.DataAddr()
+	f.old, f.tls, f.addr = s.dialect == Old, s.version, s.DataAddr()
 	f.family = familyOf(s.Peer()) // all sessions are to be alike
 	if f.home == "" {
 		f.home = home
@@ -196,13 +196,17 @@ func (f *Site) Old() bool {
 	return f.old
 }
 
-// Protected reports whether the site's control connections are under TLS. It may be
-// called after Meet.
-func (f *Site) Protected() bool {
+// TLS returns the version of TLS that protects the site's control connections, as in
+// "TLS 1.3"; "" is none. It may be called after Meet.
+func (f *Site) TLS() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.tls
 }
+
+// Protected reports whether the site's control connections are under TLS. It may be
+// called after Meet.
+func (f *Site) Protected() bool { return f.TLS() != "" }
 
 // plain reports whether the server was asked for TLS in vain.
 func (f *Site) plain() bool {

@@ -214,7 +214,7 @@ func (s *Session) begin(ctx context.Context, by func(context.Context, *tls.Confi
 	if err := by(ctx, config); err != nil {
 		return err
 	}
-	s.tls = config
+	s.tls, s.version = config, tls.VersionName(s.nc.(*tls.Conn).ConnectionState().Version)
 	if memory := s.site.options.Memory; memory != nil && !s.site.Protected() {
 		return memory.OffersTLS(ctx, s.site.config.Address())
 	}
