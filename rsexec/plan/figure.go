@@ -149,11 +149,7 @@ func (v Vars) Expand(command string) (text string, ok bool) {
 // server to server, in the order in which they are tried: what is protected comes before
 // what is not.
 func ServerToServer() []Figure {
-	return []Figure{
-		SSCN, SSCNSourcePassive, SSCNDest, SSCNSource, CPSV, CPSVSourcePassive,
-		SSCNIPv6, SSCNIPv6SourcePassive, SSCNIPv6Dest, SSCNIPv6Source,
-		RFC959, RFC959SourcePassive, RFC2428, RFC2428SourcePassive, RFC438, RFC478,
-	}
+	return append(protected(), RFC959, RFC959SourcePassive, RFC2428, RFC2428SourcePassive, RFC438, RFC478)
 }
 
 // Names returns the names that --choreography takes.

@@ -7,20 +7,11 @@ import "slices"
 // in no RFC: SSCN came with glFTPd and RaidenFTPD, CPSV with drftpd, and ProFTPD has the
 // first.
 
-// The figures of SSCN: those of RFC 959 and RFC 2428, with one server the client. That
-// which connects is the better client, as in all else that uses TLS.
-var (
-	SSCN                  = overTLS(RFC959, Source)
-	SSCNSourcePassive     = overTLS(RFC959SourcePassive, Dest)
-	SSCNDest              = overTLS(RFC959, Dest)
-	SSCNSource            = overTLS(RFC959SourcePassive, Source)
-	SSCNIPv6              = overTLS(RFC2428, Source)
-	SSCNIPv6SourcePassive = overTLS(RFC2428SourcePassive, Dest)
-	SSCNIPv6Dest          = overTLS(RFC2428, Dest)
-	SSCNIPv6Source        = overTLS(RFC2428SourcePassive, Source)
-)
-
 // overTLS returns a figure with one of its servers the client of TLS.
+//
+// The server that receives is the better client. In TLS 1.3 a client is sent tickets; one
+// that only sends, and closes with these unread, as ProFTPD 1.3.8 does, resets the
+// connection, and the other server loses what it has not read yet and may not notice.
 func overTLS(f Figure, client Role) Figure {
 	on := Row{Dest: Step{Command: "SSCN ON"}}
 	if client == Source {
@@ -32,14 +23,9 @@ func overTLS(f Figure, client Role) Figure {
 	return f
 }
 
-// CPSV is the figure of RFC 959 with CPSV in the place of PASV: the server that listens
-// is the client of TLS.
-var CPSV = listeningClient(RFC959)
-
-// CPSVSourcePassive is the same figure turned round.
-var CPSVSourcePassive = listeningClient(RFC959SourcePassive)
-
-func listeningClient(f Figure) Figure {
+// overCPSV returns a figure with CPSV in the place of PASV: the server that listens is the
+// client of TLS.
+func overCPSV(f Figure) Figure {
 	f.Name, f.Origin, f.Private = "cpsv", f.Origin+", and CPSV", true
 	f.Summary += ", and is the client of TLS"
 	f.Rows = slices.Clone(f.Rows)
@@ -49,4 +35,15 @@ func listeningClient(f Figure) Figure {
 		}
 	}
 	return f
+}
+
+// protected returns the figures whose data connection is protected, in the order in which
+// they are tried.
+func protected() []Figure {
+	return []Figure{
+		overTLS(RFC959SourcePassive, Dest), overTLS(RFC959, Dest), overCPSV(RFC959),
+		overTLS(RFC959, Source), overTLS(RFC959SourcePassive, Source), overCPSV(RFC959SourcePassive),
+		overTLS(RFC2428SourcePassive, Dest), overTLS(RFC2428, Dest),
+		overTLS(RFC2428, Source), overTLS(RFC2428SourcePassive, Source),
+	}
 }

@@ -542,6 +542,9 @@ func (w *work) fill(ctx context.Context) error {
 		if err = w.carryAll(ctx); err == nil {
 			complete, err = w.check(ctx, try)
 		}
+		if err == nil && !complete && w.figure.Private {
+			w.stepDown(errors.New("both servers said that the transfer is complete, and a part is missing"))
+		}
 	}
 	if err == nil {
 		err = w.verify(ctx)
@@ -566,12 +569,26 @@ func (w *work) carryAll(ctx context.Context) error {
 			}
 			return nil
 		}
-		// Other transfers may have met refusals meanwhile.
-		ladder = slices.DeleteFunc(slices.Clone(ladder[1:]), func(f plan.Figure) bool { return w.refused(f) != "" })
-		if !another(err) || ctx.Err() != nil || len(ladder) == 0 {
+		if ladder = w.below(); !another(err) || ctx.Err() != nil || len(ladder) == 0 {
 			return err
 		}
 		w.note(err, ladder[0])
+		w.plan.Ladder = ladder
+	}
+}
+
+// below returns what is left of the ladder below the figure that is tried. Other transfers
+// may have met refusals meanwhile.
+func (w *work) below() []plan.Figure {
+	return slices.DeleteFunc(slices.Clone(w.plan.Ladder[1:]), func(f plan.Figure) bool { return w.refused(f) != "" })
+}
+
+// stepDown has the next attempt made with the next figure, if there is one: where TLS was
+// in force, no accident explains that bytes are missing and nobody noticed it.
+func (w *work) stepDown(why error) {
+	known := w.distrust(w.figure, why)
+	if ladder := w.below(); len(ladder) > 0 {
+		w.note(&failure{err: why, known: known}, ladder[0])
 		w.plan.Ladder = ladder
 	}
 }
@@ -638,7 +655,10 @@ func (w *work) climb(ctx context.Context, f plan.Figure) error {
 		if w.row.Arrived > before {
 			try = 0
 		}
-		if most := w.most(err); try >= most {
+		if try >= w.most(err) {
+			if w.unsound(f, err) {
+				w.distrust(f, err)
+			}
 			return err
 		}
 		if err := w.save(ctx); err != nil {
@@ -668,7 +688,7 @@ func (w *work) broken(ctx context.Context, f plan.Figure, err error) (complete, 
 	}
 	w.held = w.held || !b.over && !b.nothing
 	if b.refusal() && !f.ThroughUser() {
-		b.known = w.Routes.refuse(w.ask.Source.Site, w.ask.Dest.Site, f, err.Error())
+		b.known = w.distrust(f, err)
 	}
 	if b.verb == "REST" && !w.ask.appends() {
 		w.noRestart, w.row.Arrived = true, 0
@@ -690,9 +710,24 @@ func (w *work) broken(ctx context.Context, f plan.Figure, err error) (complete, 
 	return false, again, err
 }
 
+// unsound reports whether an error is that of servers which cannot protect a connection
+// between them in good order: it was there, and broke off, and both are sound otherwise.
+func (w *work) unsound(f plan.Figure, err error) bool {
+	var b *failure
+	return f.Private && errors.As(err, &b) && !b.setUp && b.said() && sites.KindOf(err) == sites.Unreachable
+}
+
+// distrust keeps that a figure does not do what the servers say of it.
+func (w *work) distrust(f plan.Figure, err error) (known bool) {
+	return w.Routes.refuse(w.ask.Source.Site, w.ask.Dest.Site, f, err.Error())
+}
+
 // most returns how often what failed like that is tried.
 func (w *work) most(err error) int {
 	var b *failure
+	if w.unsound(w.figure, err) {
+		return setUpTries
+	}
 	if errors.As(err, &b) && b.setUp && sites.KindOf(err) == sites.Unreachable {
 		return setUpTries
 	}
