@@ -93,7 +93,8 @@ type Figure struct {
 	IPv4    bool   // its commands have room for IPv4 addresses only
 	IPv6    bool   // it is meant for IPv6
 	OneSite bool   // both files are at one site; its one session stands in the column of the destination
-	Private bool   // the data connection is protected by TLS
+	Private bool   // the data connection is protected by TLS,
+	Client  Role   // and whose client this server is
 	Rows    []Row
 }
 

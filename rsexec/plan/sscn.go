@@ -17,7 +17,7 @@ func overTLS(f Figure, client Role) Figure {
 	if client == Source {
 		on = Row{Source: on.Dest}
 	}
-	f.Name, f.Origin, f.Private = "sscn", f.Origin+", and SSCN", true
+	f.Name, f.Origin, f.Private, f.Client = "sscn", f.Origin+", and SSCN", true, client
 	f.Summary += ", the " + client.String() + " is the client of TLS"
 	f.Rows = slices.Concat([]Row{on}, f.Rows)
 	return f
@@ -29,9 +29,9 @@ func overCPSV(f Figure) Figure {
 	f.Name, f.Origin, f.Private = "cpsv", f.Origin+", and CPSV", true
 	f.Summary += ", and is the client of TLS"
 	f.Rows = slices.Clone(f.Rows)
-	for _, s := range []*Step{&f.Rows[0].Source, &f.Rows[0].Dest} {
+	for role, s := range map[Role]*Step{Source: &f.Rows[0].Source, Dest: &f.Rows[0].Dest} {
 		if s.Command == "PASV" {
-			s.Command = "CPSV"
+			s.Command, f.Client = "CPSV", role
 		}
 	}
 	return f

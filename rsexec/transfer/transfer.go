@@ -584,9 +584,15 @@ func (w *work) below() []plan.Figure {
 }
 
 // stepDown has the next attempt made with the next figure, if there is one: where TLS was
-// in force, no accident explains that bytes are missing and nobody noticed it.
+// in force, no accident explains that bytes are missing and nobody noticed it. It is the
+// same with all figures that have this server be the client of TLS.
 func (w *work) stepDown(why error) {
 	known := w.distrust(w.figure, why)
+	for _, f := range w.plan.Ladder[1:] {
+		if f.Private && f.Client == w.figure.Client {
+			w.distrust(f, why)
+		}
+	}
 	if ladder := w.below(); len(ladder) > 0 {
 		w.note(&failure{err: why, known: known}, ladder[0])
 		w.plan.Ladder = ladder
