@@ -71,8 +71,9 @@ func another(err error) bool {
 // The replies to a transfer command from which it is certain that no byte was
 // moved.
 var (
-	// noConnection says that there was no data connection, in both dialects.
-	noConnection = map[int]bool{425: true, 454: true}
+	// noConnection says that there was no data connection, in both dialects, or none that
+	// was protected as it has to be (RFC 4217 sections 9 and 12.4).
+	noConnection = map[int]bool{425: true, 454: true, 521: true, 522: true}
 
 	// notBegun are the refusals that are not certain though no preliminary
 	// reply came before: some servers send none.
