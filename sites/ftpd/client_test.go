@@ -129,7 +129,7 @@ func (s *site) missing(name string) {
 // client is a control connection that a test speaks on.
 type client struct {
 	t    *testing.T
-	conn *net.TCPConn
+	conn net.Conn
 	r    *bufio.Reader
 }
 
@@ -141,7 +141,7 @@ func (s *site) dial() *client {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = conn.Close() })
-	c := &client{t: s.t, conn: conn.(*net.TCPConn), r: bufio.NewReader(conn)}
+	c := &client{t: s.t, conn: conn, r: bufio.NewReader(conn)}
 	if r := c.reply(); !strings.HasPrefix(r, "220 ") && !strings.HasPrefix(r, "300 ") {
 		s.t.Fatalf("greeting %q", r)
 	}
@@ -225,7 +225,13 @@ var passiveReply = regexp.MustCompile(`\((\d+),(\d+),(\d+),(\d+),(\d+),(\d+)\)`)
 // pasv arranges a passive data connection and returns where it listens.
 func (c *client) pasv() string {
 	c.t.Helper()
-	m := passiveReply.FindStringSubmatch(c.do("PASV", "227 "))
+	return c.passive("PASV")
+}
+
+// passive does so with PASV or CPSV.
+func (c *client) passive(verb string) string {
+	c.t.Helper()
+	m := passiveReply.FindStringSubmatch(c.do(verb, "227 "))
 	if m == nil {
 		c.t.Fatal("no address in 227")
 	}

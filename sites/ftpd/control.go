@@ -29,19 +29,31 @@ const (
 // was too long, an answer owed to a Telnet negotiation, or the end.
 type input struct {
 	line    string // without its end and without Telnet commands
+	held    bool   // nothing more is read before resume
 	tooLong bool
 	answer  []byte
 	ended   bool
 }
 
-// control is a control connection. One goroutine reads and one writes.
+// control is a control connection. One goroutine reads and one writes. Behind an AUTH in
+// the clear the reader waits for resume, so that what follows is read as what it is, in
+// the clear or over TLS; meanwhile conn and r belong to the writer.
 type control struct {
-	conn    net.Conn
-	timeout time.Duration // for one write
+	conn    net.Conn // tcp, or TLS over it
+	tcp     net.Conn
+	r       *bufio.Reader // of conn
+	timeout time.Duration // for one write, and for a TLS handshake
+	resumed chan struct{}
 
 	mu      sync.Mutex
 	hurried bool
 }
+
+func newControl(conn net.Conn, timeout time.Duration) *control {
+	return &control{conn: conn, tcp: conn, r: newLineReader(conn), timeout: timeout, resumed: make(chan struct{})}
+}
+
+func newLineReader(conn net.Conn) *bufio.Reader { return bufio.NewReaderSize(conn, 4<<10) }
 
 // hurry makes all reading end now and all writing end soon.
 func (c *control) hurry() {
@@ -49,15 +61,15 @@ func (c *control) hurry() {
 	defer c.mu.Unlock()
 	c.hurried = true
 	// A connection that refuses a deadline is closed already.
-	_ = c.conn.SetReadDeadline(time.Now())
-	_ = c.conn.SetWriteDeadline(time.Now().Add(farewellTime))
+	_ = c.tcp.SetReadDeadline(time.Now())
+	_ = c.tcp.SetWriteDeadline(time.Now().Add(farewellTime))
 }
 
 func (c *control) write(p []byte) error {
 	c.mu.Lock()
 	var err error
 	if !c.hurried {
-		err = c.conn.SetWriteDeadline(time.Now().Add(c.timeout))
+		err = c.tcp.SetWriteDeadline(time.Now().Add(c.timeout))
 	}
 	c.mu.Unlock()
 	if err != nil {
@@ -76,17 +88,19 @@ func (c *control) finish() {
 	if c.hurried {
 		return
 	}
-	// If the connection is gone already, so is the reader.
-	if w, ok := c.conn.(interface{ CloseWrite() error }); ok {
-		_ = w.CloseWrite()
+	// TLS ends first, with its close_notify. If the connection is gone already, so is
+	// the reader.
+	for _, conn := range []net.Conn{c.conn, c.tcp} {
+		if w, ok := conn.(interface{ CloseWrite() error }); ok {
+			_ = w.CloseWrite()
+		}
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(farewellTime))
+	_ = c.tcp.SetReadDeadline(time.Now().Add(farewellTime))
 }
 
 // read hands each input on until the connection ends; once quit is closed it
 // only reads on and discards.
 func (c *control) read(inputs chan<- input, quit <-chan struct{}) {
-	r := bufio.NewReaderSize(c.conn, 4<<10)
 	hand := func(in input) {
 		select {
 		case inputs <- in:
@@ -94,14 +108,25 @@ func (c *control) read(inputs chan<- input, quit <-chan struct{}) {
 		}
 	}
 	for {
-		line, tooLong, err := readLine(r, func(answer []byte) { hand(input{answer: answer}) })
+		line, tooLong, err := readLine(c.r, func(answer []byte) { hand(input{answer: answer}) })
 		if err != nil {
 			hand(input{ended: true})
 			return
 		}
-		hand(input{line: string(line), tooLong: tooLong})
+		in := input{line: string(line), tooLong: tooLong}
+		in.held = c.conn == c.tcp && parseCommand(in.line).verb == "AUTH"
+		hand(in)
+		if in.held {
+			select {
+			case <-c.resumed:
+			case <-quit:
+			}
+		}
 	}
 }
+
+// resume lets the reader go on behind an AUTH.
+func (c *control) resume() { c.resumed <- struct{}{} }
 
 // readLine reads a line up to LF or CR LF. Telnet commands are taken out and IAC
 // IAC becomes the byte 0xFF; an IAC before a byte that is no Telnet command is

@@ -34,8 +34,9 @@ type dataSetup interface {
 
 // passive is a setup in which the other side connects.
 type passive struct {
-	claim *claim
-	only  direction // from LSTN; "" is both
+	claim  *claim
+	only   direction // from LSTN; "" is both
+	client bool      // from CPSV: if the connection is private, this server is the TLS client
 }
 
 func (p *passive) fits(d direction) bool { return p.only == "" || p.only == d }
@@ -94,6 +95,9 @@ func (s *session) setData(d dataSetup) {
 // replies if not.
 func (s *session) dataReady(d direction) bool {
 	switch {
+	case s.svc.requireTLS && !s.private:
+		s.reply(needsPrivate)
+		return false
 	case s.data == nil:
 		s.reply(noDataSetup)
 		return false
@@ -107,15 +111,16 @@ func (s *session) dataReady(d direction) bool {
 // anyPeer is the rule of a listener while no other end has been named.
 func (s *session) anyPeer() rule { return rule{peer: s.peer.Addr(), svc: s.svc} }
 
-// listen makes a passive setup at the given port of the control connection's
+// listen makes the passive setup p at the given port of the control connection's
 // address and says where it listens.
-func (s *session) listen(ctx context.Context, port uint16, r rule, only direction) (netip.AddrPort, error) {
+func (s *session) listen(ctx context.Context, port uint16, r rule, p passive) (netip.AddrPort, error) {
 	s.setData(nil)
 	c, err := s.svc.ports.claim(ctx, netip.AddrPortFrom(s.local.Addr(), port), r)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	s.setData(&passive{claim: c, only: only})
+	p.claim = c
+	s.setData(&p)
 	return c.port.addr, nil
 }
 
@@ -130,12 +135,15 @@ func (s *session) refusedByEPSVAll() bool {
 
 // pasvVerb performs PASV of RFC 959 section 4.1.2. After SOCK it listens on the
 // default data socket, for the other end which SOCK named (RFC 478).
-func (s *session) pasvVerb(ctx context.Context, _ string) {
+func (s *session) pasvVerb(ctx context.Context, _ string) { s.enterPassive(ctx, "PASV", false) }
+
+// enterPassive makes the setup of PASV or CPSV.
+func (s *session) enterPassive(ctx context.Context, verb string, client bool) {
 	if s.refusedByEPSVAll() {
 		return
 	}
 	if !s.local.Addr().Is4() {
-		s.reply(noPassive, "PASV is for IPv4, use EPSV")
+		s.reply(noPassive, verb+" is for IPv4, use EPSV")
 		return
 	}
 	port, r := uint16(0), s.anyPeer()
@@ -143,7 +151,7 @@ func (s *session) pasvVerb(ctx context.Context, _ string) {
 		r.exact = a.remote
 		port = s.local.Port() - 1
 	}
-	at, err := s.listen(ctx, port, r, "")
+	at, err := s.listen(ctx, port, r, passive{client: client})
 	if err != nil {
 		s.reply(noPassive, reason(err))
 		return
@@ -177,7 +185,7 @@ func (s *session) epsvVerb(ctx context.Context, arg string) {
 		s.reply(badSyntax, "EPSV takes 1, 2 or ALL")
 		return
 	}
-	at, err := s.listen(ctx, 0, s.anyPeer(), "")
+	at, err := s.listen(ctx, 0, s.anyPeer(), passive{})
 	if err != nil {
 		s.reply(noPassive, reason(err))
 		return

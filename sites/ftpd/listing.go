@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path"
 	"sort"
@@ -181,8 +180,8 @@ type listingSource struct {
 	line func(entry) string
 }
 
-func (p listingSource) move(t *transfer, conn *net.TCPConn) error {
-	w := bufio.NewWriterSize(stream{t, conn}, 32<<10)
+func (p listingSource) move(t *transfer, conn *connection) error {
+	w := bufio.NewWriterSize(conn, 32<<10)
 	var sending error
 	reading := p.each(func(e entry) error {
 		if line := p.line(e); line != "" {

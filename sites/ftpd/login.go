@@ -75,11 +75,23 @@ func (s *session) logout() {
 	s.restart, s.copyFrom = 0, ""
 }
 
-// reinVerb performs REIN: as if the control connection had just been opened.
+// reinVerb performs REIN: as if the control connection had just been opened. Over TLS
+// it would have to end TLS (RFC 4217 section 13), after which the next password would
+// go over the same connection in the clear; so it is not offered there.
 func (s *session) reinVerb(context.Context, string) {
+	if s.secured {
+		s.reply(notImplemented, "REIN over TLS")
+		return
+	}
+	s.reinitialize()
+	s.reply(reinitialized)
+}
+
+// reinitialize logs out and sets all parameters to what they are at first.
+func (s *session) reinitialize() {
 	s.logout()
 	s.image, s.facts, s.hash, s.epsvAll = false, allFacts, algorithms[0], false
-	s.reply(reinitialized)
+	s.pbsz, s.private, s.sscn = false, false, false
 }
 
 func (s *session) acctVerb(context.Context, string) { s.reply(superfluous, "ACCT") }

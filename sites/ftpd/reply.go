@@ -20,6 +20,7 @@ const (
 	loginFailed
 	tooManyLogins
 	notLoggedIn
+	needsTLS
 
 	done
 	superfluous
@@ -67,6 +68,13 @@ const (
 	notImplemented
 	badSequence
 	badParameter
+	tlsBegins
+	plaintextBehindAUTH
+	levelNotSupported
+	needsTLSForThat
+	againstPolicy
+	needsPrivate
+	handshakeFailed
 	foreignHost
 	lowPort
 	wrongFamily
@@ -98,6 +106,7 @@ var replies = [...]phrase{
 	loginFailed:   {[2]int{530, 431}, "User or password is wrong"},
 	tooManyLogins: {[2]int{421, 430}, "Too many wrong passwords: closing"},
 	notLoggedIn:   {[2]int{530, 451}, "Log in first with USER and PASS"},
+	needsTLS:      {[2]int{530, 451}, "This site lets nobody log in in the clear; AUTH TLS comes first"},
 
 	done:             {[2]int{200, 200}, "%s"},
 	superfluous:      {[2]int{202, 200}, "%s is not needed here"},
@@ -145,9 +154,21 @@ var replies = [...]phrase{
 	notImplemented: {[2]int{502, 400}, "%s is not implemented"},
 	badSequence:    {[2]int{503, 505}, "%s"},
 	badParameter:   {[2]int{504, 504}, "%s"},
-	foreignHost:    {[2]int{504, 504}, "%s to a foreign host is refused; %s is neither your own host nor one this site allows"},
-	lowPort:        {[2]int{504, 504}, "%s to port %d is refused; ports under 1024 are not for data"},
-	wrongFamily:    {[2]int{522, 504}, "Network protocol not supported, use (%d)"},
+
+	// RFC 2228 and RFC 4217. The latter has two codes for data that the site wants
+	// private, 521 (section 10.2) and 522 (section 11.4); with 521, a 522 always means
+	// that TLS failed.
+	tlsBegins:           {[2]int{234, 0}, "TLS begins"},
+	plaintextBehindAUTH: {[2]int{421, 0}, "Something came behind AUTH in the clear: closing"},
+	levelNotSupported:   {[2]int{536, 0}, "PROT %s is not for TLS, use C or P"},
+	needsTLSForThat:     {[2]int{533, 0}, "%s needs TLS on the control connection"},
+	againstPolicy:       {[2]int{534, 0}, "%s"},
+	needsPrivate:        {[2]int{521, 0}, "This site has no data connection in the clear; PROT P comes first"},
+	handshakeFailed:     {[2]int{522, 0}, "TLS failed on the data connection: %s"},
+
+	foreignHost: {[2]int{504, 504}, "%s to a foreign host is refused; %s is neither your own host nor one this site allows"},
+	lowPort:     {[2]int{504, 504}, "%s to port %d is refused; ports under 1024 are not for data"},
+	wrongFamily: {[2]int{522, 504}, "Network protocol not supported, use (%d)"},
 }
 
 // formatReply writes a reply as RFC 959 section 4.2 wants it: lines of text in

@@ -91,12 +91,17 @@ type fileSource struct {
 	image bool
 }
 
-func (p *fileSource) move(t *transfer, conn *net.TCPConn) error {
-	send := p.sendImage
-	if !p.image {
-		send = p.sendASCII
+func (p *fileSource) move(t *transfer, conn *connection) error {
+	var err error
+	switch {
+	case !p.image:
+		_, err = io.Copy(lines.ToNetwork(conn), p.f)
+	case conn.private != nil:
+		err = copyPieces(conn, p.f)
+	default:
+		err = p.sendImage(t, conn.wire.TCPConn)
 	}
-	if err := send(t, conn); err != nil {
+	if err != nil {
 		return sourceFault(err)
 	}
 	return t.endSending(conn)
@@ -108,7 +113,7 @@ func (p *fileSource) sendImage(t *transfer, conn *net.TCPConn) error {
 	if err != nil {
 		return err
 	}
-	for pace := t.pace(); ; {
+	for pace := newPace(t.timeout); ; {
 		if err := conn.SetWriteDeadline(pace.deadline()); err != nil {
 			return err
 		}
@@ -127,11 +132,6 @@ func (p *fileSource) sendImage(t *transfer, conn *net.TCPConn) error {
 			}
 		}
 	}
-}
-
-func (p *fileSource) sendASCII(t *transfer, conn *net.TCPConn) error {
-	_, err := io.Copy(lines.ToNetwork(stream{t, conn}), p.f)
-	return err
 }
 
 func (p *fileSource) settle(err error) error {

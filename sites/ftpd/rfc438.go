@@ -22,7 +22,7 @@ func (s *session) lstnVerb(ctx context.Context, arg string) {
 		s.reply(badSyntax, "LSTN takes R or S")
 		return
 	}
-	at, err := s.listen(ctx, 0, s.anyPeer(), only)
+	at, err := s.listen(ctx, 0, s.anyPeer(), passive{only: only})
 	if err != nil {
 		s.reply(noPassive, reason(err))
 		return

@@ -12,7 +12,7 @@ func (s *session) barePasvVerb(ctx context.Context, _ string) {
 	}
 	data, err := defaultDataSocket(s.local)
 	if err == nil {
-		_, err = s.listen(ctx, data.Port(), r, "")
+		_, err = s.listen(ctx, data.Port(), r, passive{})
 	}
 	if err != nil {
 		s.reply(noPassive, reason(err))

@@ -10,8 +10,11 @@
 //     so neither ".." nor a symbolic link leads out of it.
 //   - A positive completion of a transfer (226, 252) means that every byte was
 //     sent and the other side closed in order, or was received up to the other
-//     side's orderly close and is in the file. A transfer the server breaks off
-//     while sending is reset, so the receiver cannot take it for the end of file.
+//     side's orderly close, which over TLS is its close_notify, and is in the
+//     file. A transfer the server breaks off while sending is reset, so the
+//     receiver cannot take it for the end of file.
+//   - What came in the clear is never performed as if it had come over TLS
+//     (CVE-2011-0411).
 //   - A digest is of the bytes that RETR in TYPE I would have sent, and ends with its
 //     session.
 //   - A copy within the site has its name only when it is whole, and ends with its
@@ -23,6 +26,7 @@ package ftpd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -51,6 +55,24 @@ type Server struct {
 	// end of a data connection.
 	AllowPeers []netip.Prefix
 
+	// TLS, with a certificate, lets users go over to TLS (RFC 4217): 1.2 or later,
+	// whatever it says. nil: this server has no TLS.
+	TLS *tls.Config
+
+	// RequireTLS refuses a login before AUTH, and any data connection but a private
+	// one.
+	RequireTLS bool
+
+	// Implicit begins each control connection with the handshake, as if AUTH TLS,
+	// PBSZ 0 and PROT P had been given.
+	Implicit bool
+
+	// Peers are the certificates of other sites. If there are any, SSCN and CPSV are
+	// known, and on a private data connection the other end has to have one of them:
+	// always if this server is the TLS client, and else if it is a host in AllowPeers
+	// that is not the user's own. This server shows its own certificate there.
+	Peers PeerTrust
+
 	// Logger gets one record "command" for each command, one "reply" for each
 	// reply, one "transfer" for each transfer, one "digest" for each digest and one
 	// "copy" for each copy that was begun, all at Info and with the attributes
@@ -61,8 +83,8 @@ type Server struct {
 	// transfer is not idleness. 0 is 5 minutes.
 	IdleTimeout time.Duration
 
-	// DataTimeout bounds the making of a data connection, and each pause in
-	// which a data connection carries nothing. 0 is 60 seconds.
+	// DataTimeout bounds the making of a data connection, each TLS handshake, and
+	// each pause in which a data connection carries nothing. 0 is 60 seconds.
 	DataTimeout time.Duration
 }
 
@@ -102,6 +124,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 type service struct {
 	users       []User
 	allowPeers  []netip.Prefix
+	security    *security // nil: no TLS
+	requireTLS  bool
+	implicit    bool
 	dialect     dialect
 	verbs       map[string]verb
 	order       []string // the verbs in the order of the table
@@ -116,6 +141,8 @@ func (s *Server) service() (*service, error) {
 	svc := &service{
 		users:       s.Users,
 		allowPeers:  s.AllowPeers,
+		requireTLS:  s.RequireTLS,
+		implicit:    s.Implicit,
 		log:         s.Logger,
 		idleTimeout: s.IdleTimeout,
 		dataTimeout: s.DataTimeout,
@@ -139,8 +166,15 @@ func (s *Server) service() (*service, error) {
 		return svc, fmt.Errorf("serve: unknown dialect %q", s.Dialect)
 	}
 	svc.dialect = d
+	var err error
+	if svc.security, err = s.newSecurity(); err != nil {
+		return svc, err
+	}
 	for _, v := range verbTable() {
 		if v.dialects&d.set != 0 {
+			if v.gate&withTLS != 0 && svc.security == nil || v.gate&withPeers != 0 && s.Peers.empty() {
+				v.perform, v.feature = nil, ""
+			}
 			svc.verbs[v.name] = v
 			svc.order = append(svc.order, v.name)
 		}

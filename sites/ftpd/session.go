@@ -19,6 +19,7 @@ type command struct {
 	verb    string // in capitals
 	arg     string // all behind the first blank, as it came
 	tooLong bool
+	held    bool // the reader waits until it is performed
 	ended   bool
 }
 
@@ -71,6 +72,11 @@ type session struct {
 	hash       algorithm // of HASH
 	epsvAll    bool
 
+	secured bool // the control connection is over TLS
+	pbsz    bool // PBSZ was given
+	private bool // PROT P
+	sscn    bool // SSCN ON
+
 	data     dataSetup // how the next data connection comes about; nil: not said
 	transfer *transfer // the running one
 	cut      bool      // ABOR has cut a transfer and is still to be answered
@@ -96,7 +102,7 @@ func (svc *service) serve(ctx context.Context, conn net.Conn, id int) {
 	s := &session{
 		svc:   svc,
 		log:   log,
-		ctl:   &control{conn: conn, timeout: svc.dataTimeout},
+		ctl:   newControl(conn, svc.dataTimeout),
 		local: unmapped(local),
 		peer:  unmapped(peer),
 		cwd:   "/",
@@ -112,14 +118,16 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 }
 
 func (s *session) run(ctx context.Context) {
+	stop := whenDone(ctx, s.ctl.hurry)
+	defer stop()
+	if s.svc.implicit && !s.secureImplicitly(ctx) {
+		return
+	}
 	inputs, quit, readerEnded := make(chan input), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(readerEnded)
 		s.ctl.read(inputs, quit)
 	}()
-	stop := whenDone(ctx, s.ctl.hurry)
-	defer stop()
-
 	s.reply(greeting)
 	s.loop(ctx, inputs)
 
@@ -147,6 +155,9 @@ func (s *session) loop(ctx context.Context, inputs <-chan input) {
 			s.waiting = s.waiting[1:]
 			s.waitingBytes -= c.cost()
 			s.perform(ctx, c)
+			if c.held && !s.over {
+				s.ctl.resume()
+			}
 			idle.Reset(s.svc.idleTimeout)
 			continue
 		}
@@ -186,6 +197,7 @@ func (s *session) take(ctx context.Context, in input) {
 	c := command{tooLong: in.tooLong, ended: in.ended}
 	if !in.tooLong && !in.ended {
 		c = parseCommand(in.line)
+		c.held = in.held
 	}
 	if s.transfer != nil && s.transfer.begun && len(s.waiting) == 0 && s.svc.verbs[c.verb].gate&midTransfer != 0 {
 		s.perform(ctx, c)
@@ -229,6 +241,8 @@ func (s *session) perform(ctx context.Context, c command) {
 		s.reply(notImplemented, c.verb)
 	case v.gate&needsLogin != 0 && s.user == nil:
 		s.reply(notLoggedIn)
+	case v.gate&notInClear != 0 && s.svc.requireTLS && !s.secured:
+		s.reply(needsTLS)
 	case v.gate&needsArg != 0 && c.arg == "":
 		s.reply(badSyntax, v.help)
 	default:

@@ -127,15 +127,21 @@ func (s *session) openOrCreate(name string) (f *os.File, created bool, err error
 	return f, false, err
 }
 
-func (p *fileSink) move(t *transfer, conn *net.TCPConn) error {
+func (p *fileSink) move(t *transfer, conn *connection) error {
+	if err := conn.accepted(); err != nil {
+		return err
+	}
 	if err := p.position(); err != nil {
 		return &fileError{err}
 	}
 	p.moving = true
-	if !p.image {
-		return p.receiveASCII(t, conn)
+	switch {
+	case !p.image:
+		return p.receiveASCII(conn)
+	case conn.private != nil:
+		return sinkFault(copyPieces(p.f, conn))
 	}
-	return p.receiveImage(t, conn)
+	return p.receiveImage(t, conn.wire.TCPConn)
 }
 
 // position puts the file where the first byte goes.
@@ -155,7 +161,7 @@ func (p *fileSink) position() error {
 
 // receiveImage leaves the copying to the system where it can (splice).
 func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
-	for pace := t.pace(); ; {
+	for pace := newPace(t.timeout); ; {
 		if err := conn.SetReadDeadline(pace.deadline()); err != nil {
 			return err
 		}
@@ -170,9 +176,9 @@ func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
 	}
 }
 
-func (p *fileSink) receiveASCII(t *transfer, conn *net.TCPConn) error {
+func (p *fileSink) receiveASCII(conn *connection) error {
 	text := lines.FromNetwork(p.f)
-	_, err := io.Copy(text, stream{t, conn})
+	_, err := io.Copy(text, conn)
 	if err != nil {
 		return sinkFault(errors.Join(err, text.Close()))
 	}
@@ -185,7 +191,7 @@ func (p *fileSink) receiveASCII(t *transfer, conn *net.TCPConn) error {
 // sinkFault makes a failure to write the file a *fileError.
 func sinkFault(err error) error {
 	var op *net.OpError
-	if errors.As(err, &op) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) || connectionBroken(err) {
+	if err == nil || errors.As(err, &op) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) || connectionBroken(err) {
 		return err
 	}
 	return &fileError{err}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -20,7 +19,7 @@ const (
 // payload is what a transfer carries.
 type payload interface {
 	// move carries everything over conn. An error of its own side is a *fileError.
-	move(t *transfer, conn *net.TCPConn) error
+	move(t *transfer, conn *connection) error
 	// settle puts the file in order and closes it after a transfer that ended with
 	// err, and returns the error that the transfer ends with now.
 	settle(err error) error
@@ -36,6 +35,7 @@ type transfer struct {
 	closing string  // the text of that; set before the last event
 	payload payload
 	setup   dataSetup
+	privacy *privacy      // of the data connection
 	timeout time.Duration // to connect, and without progress
 	begun   bool          // a preliminary reply was given: others may come before its end
 	bytes   atomic.Int64  // over the data connection; else from the file
@@ -77,6 +77,7 @@ func (s *session) begin(ctx context.Context, verb, path, opening string, p paylo
 		closing: verb + " completed",
 		payload: p,
 		setup:   s.data,
+		privacy: s.privacy(p),
 		timeout: s.svc.dataTimeout,
 		begun:   true,
 		events:  make(chan event, 2), // both, so that the goroutine never waits for the session
@@ -133,15 +134,21 @@ func (t *transfer) connect(ctx context.Context) (*net.TCPConn, error) {
 
 // carry moves the payload. A connection on which not everything was carried is
 // reset: an orderly close would tell the other side that the file ends here.
-func (t *transfer) carry(ctx context.Context, conn *net.TCPConn) error {
-	stop := whenDone(ctx, func() { reset(conn) })
-	err := t.payload.move(t, conn)
-	stop()
+func (t *transfer) carry(ctx context.Context, tcp *net.TCPConn) error {
+	stop := whenDone(ctx, func() { reset(tcp) })
+	conn, err := t.secure(ctx, tcp)
 	if err != nil {
-		reset(conn)
+		stop()
+		_ = tcp.Close() // in order, so that the other side reads why TLS failed
 		return err
 	}
-	_ = conn.Close() // both directions are closed already
+	err = conn.verdict(t.payload.move(t, conn))
+	stop()
+	if err != nil {
+		reset(tcp)
+		return err
+	}
+	conn.close()
 	return nil
 }
 
@@ -166,77 +173,20 @@ func whenDone(ctx context.Context, f func()) (stop func()) {
 	}
 }
 
-// pace tells a slow data connection from one that stands still. Deadlines are
-// one tick ahead, so the count of bytes stays fresh while one copy is long.
-type pace struct {
-	timeout time.Duration
-	last    time.Time // of progress
-}
-
-func (t *transfer) pace() *pace { return &pace{timeout: t.timeout, last: time.Now()} }
-
-// deadline is the deadline for the next copy.
-func (p *pace) deadline() time.Time {
-	return time.Now().Add(min(tick, p.timeout))
-}
-
-// goOn says whether a copy that moved n bytes and ended with err is to be
-// followed by another.
-func (p *pace) goOn(n int64, err error) bool {
-	if n > 0 {
-		p.last = time.Now()
-	}
-	return err == nil || errors.Is(err, os.ErrDeadlineExceeded) && time.Since(p.last) < p.timeout
-}
-
-// stream is a data connection read and written in small pieces; it counts them
-// and renews the deadline with each.
-type stream struct {
-	t    *transfer
-	conn *net.TCPConn
-}
-
-func (s stream) Write(p []byte) (int, error) {
-	pace, done := s.t.pace(), 0
-	for {
-		if err := s.conn.SetWriteDeadline(pace.deadline()); err != nil {
-			return done, err
-		}
-		n, err := s.conn.Write(p[done:])
-		done += n
-		s.t.bytes.Add(int64(n))
-		if err == nil || !pace.goOn(int64(n), err) {
-			return done, err
-		}
-	}
-}
-
-func (s stream) Read(p []byte) (int, error) {
-	if err := s.conn.SetReadDeadline(time.Now().Add(s.t.timeout)); err != nil {
-		return 0, err
-	}
-	n, err := s.conn.Read(p)
-	s.t.bytes.Add(int64(n))
-	return n, err
-}
-
 // endSending tells the reader that the file ends here and waits for it to close,
 // so that a reader that gave up before the end is noticed. A reader that keeps its
 // side open is not waited for longer than closeWait once its host has everything.
-func (t *transfer) endSending(conn *net.TCPConn) error {
-	if err := conn.CloseWrite(); err != nil {
+func (t *transfer) endSending(conn *connection) error {
+	if err := conn.closeWrite(); err != nil {
 		return err
 	}
-	last, progress := unacknowledged(conn), time.Now()
+	last, progress := unacknowledged(conn.wire.TCPConn), time.Now()
 	for {
-		if err := conn.SetReadDeadline(time.Now().Add(min(closeWait, t.timeout))); err != nil {
-			return err
-		}
-		_, err := io.Copy(io.Discard, conn)
+		err := conn.awaitClose(min(closeWait, t.timeout))
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		left := unacknowledged(conn)
+		left := unacknowledged(conn.wire.TCPConn)
 		switch {
 		case left == 0:
 			return nil
@@ -264,7 +214,7 @@ func (s *session) finishTransfer(e event) {
 	n := t.bytes.Load()
 	attrs := []any{"verb", t.verb, "path", t.path, "bytes", n}
 	if e.local != nil {
-		attrs = append(attrs, "local", e.local.String(), "peer", e.remote.String())
+		attrs = append(attrs, "local", e.local.String(), "peer", e.remote.String(), "protection", t.privacy.String())
 	}
 	if e.err != nil {
 		attrs = append(attrs, "error", e.err.Error())
@@ -272,12 +222,15 @@ func (s *session) finishTransfer(e event) {
 	s.log.Info(t.record, attrs...)
 
 	var connecting *connectError
+	var failed *handshakeError
 	var file *fileError
 	switch {
 	case e.err == nil:
 		s.reply(t.outcome, t.closing)
 	case errors.Is(e.err, errAborted):
 		s.reply(aborted, n)
+	case errors.As(e.err, &failed):
+		s.reply(handshakeFailed, failed.reason())
 	case errors.As(e.err, &connecting):
 		s.reply(cannotConnect, reason(connecting.err))
 	case errors.As(e.err, &file) && storageFull(e.err):

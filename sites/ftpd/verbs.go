@@ -11,6 +11,9 @@ const (
 	needsArg         // an argument has to be there
 	midTransfer      // is answered while a transfer runs; others wait for its end
 	interrupts       // breaks off a running transfer as soon as it is read
+	notInClear       // not before AUTH, where the site requires TLS
+	withTLS          // not implemented at a site without TLS
+	withPeers        // nor at one that trusts no other site's certificate
 )
 
 // verb is one command of the protocol.
@@ -27,7 +30,7 @@ type verb struct {
 // row for each form.
 func verbTable() []verb {
 	return []verb{
-		{"USER", inAll, needsArg, (*session).userVerb, "", "USER <name>: begin to log in"},
+		{"USER", inAll, needsArg | notInClear, (*session).userVerb, "", "USER <name>: begin to log in"},
 		{"PASS", inAll, 0, (*session).passVerb, "", "PASS <password>: log in"},
 		{"ACCT", inAll, 0, (*session).acctVerb, "", "ACCT <account>: not needed"},
 		{"QUIT", inAll, 0, (*session).quitVerb, "", "QUIT: end the session"},
@@ -40,6 +43,12 @@ func verbTable() []verb {
 		{"OPTS", inModern, needsArg, (*session).optsVerb, "", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <name>: set an option"},
 		{"STAT", inModern, midTransfer, (*session).statVerb, "", "STAT [<path>]: status, or a listing"},
 
+		{"AUTH", inModern, needsArg | withTLS, (*session).authVerb, "AUTH TLS", "AUTH TLS: go on over TLS"},
+		{"PBSZ", inModern, needsArg | withTLS, (*session).pbszVerb, "PBSZ", "PBSZ 0: comes before PROT"},
+		{"PROT", inModern, needsArg | withTLS, (*session).protVerb, "PROT", "PROT C | PROT P: data connections in the clear, or over TLS"},
+		{"CCC", inModern, withTLS, (*session).cccVerb, "", "CCC: is refused; the control connection stays over TLS"},
+		{"SSCN", inModern, withTLS | withPeers, (*session).sscnVerb, "SSCN", "SSCN [ON|OFF]: be the TLS client on data connections, for another site"},
+
 		{"TYPE", inAll, needsArg, (*session).typeVerb, "", "TYPE A | TYPE I | TYPE L 8: representation"},
 		{"BYTE", in1973, needsArg, (*session).byteVerb, "", "BYTE 8: byte size"},
 		{"MODE", inAll, needsArg, (*session).modeVerb, "", "MODE S: transfer mode"},
@@ -49,6 +58,7 @@ func verbTable() []verb {
 
 		{"PASV", inModern, needsLogin, (*session).pasvVerb, "PASV", "PASV: listen for the data connection"},
 		{"PASV", in478, needsLogin, (*session).barePasvVerb, "", "PASV: listen on the default data socket"},
+		{"CPSV", inModern, needsLogin | withTLS | withPeers, (*session).cpsvVerb, "CPSV", "CPSV: as PASV, and be the TLS client on that data connection, for another site"},
 		{"EPSV", inModern, needsLogin, (*session).epsvVerb, "EPSV", "EPSV [1|2|ALL]: listen for the data connection"},
 		{"PORT", inModern, needsLogin | needsArg, (*session).portVerb, "", "PORT h1,h2,h3,h4,p1,p2: connect there for data"},
 		{"EPRT", inModern, needsLogin | needsArg, (*session).eprtVerb, "EPRT", "EPRT |family|address|port|: connect there for data"},
@@ -91,7 +101,6 @@ func verbTable() []verb {
 		{"XCRC", inModern, needsLogin | needsArg, digestVerb("XCRC", "CRC32"), "XCRC", "XCRC <path>: the CRC32 of a file"},
 
 		{name: "SMNT", dialects: inModern, help: "SMNT: not implemented"},
-		{name: "AUTH", dialects: inModern, help: "AUTH: not implemented"},
 		{name: "MAIL", dialects: in1973, help: "MAIL: not implemented"},
 		{name: "MLFL", dialects: in1973, help: "MLFL: not implemented"},
 	}
