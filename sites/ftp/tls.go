@@ -84,13 +84,13 @@ func (f *Site) newTLSBase() (*tls.Config, error) {
 	// crypto/tls would check in its own way, and not again where a session is gone on
 	// with: verify is called each time.
 	c.InsecureSkipVerify = true
-	c.VerifyConnection = func(state tls.ConnectionState) error { return f.verify(state, roots) }
+	c.VerifyConnection = func(state tls.ConnectionState) error { return f.verify(state, host, roots) }
 	return c, nil
 }
 
 // verify checks the certificate that a server shows: it has to be the pinned one, or
 // another that the roots vouch for, or one that the person trusts.
-func (f *Site) verify(state tls.ConnectionState, roots *x509.CertPool) error {
+func (f *Site) verify(state tls.ConnectionState, host string, roots *x509.CertPool) error {
 	cert := state.PeerCertificates[0]
 	if pin := f.pinned(); pin != "" {
 		if got := Pin(cert); got != pin {
@@ -103,7 +103,7 @@ func (f *Site) verify(state tls.ConnectionState, roots *x509.CertPool) error {
 	for _, c := range state.PeerCertificates[1:] {
 		between.AddCert(c)
 	}
-	_, err := cert.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: state.ServerName})
+	_, err := cert.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: host})
 	if err != nil {
 		return &stranger{cert, err}
 	}
@@ -268,8 +268,10 @@ func handshake(ctx context.Context, site string, below net.Conn, config *tls.Con
 		return c, nil
 	case errors.As(err, &known), errors.As(err, &unknown):
 		return nil, err
-	case ctx.Err() != nil:
+	case ctx.Err() == context.Canceled:
 		return nil, cancelled(site, ctx)
+	case ctx.Err() != nil:
+		return nil, &sites.Error{Site: site, Kind: sites.Unreachable, Msg: "TLS could not be begun: the server took too long"}
 	}
 	kind := sites.Protocol
 	var network *net.OpError
