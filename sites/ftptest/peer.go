@@ -41,6 +41,9 @@ type Options struct {
 	// pyftpdlib counts those of each host by itself. inetutils-ftpd knows no limit,
 	// whatever is said here.
 	MaxSessions int
+
+	// TLS says how the server protects its connections; nil is a server without TLS.
+	TLS *TLS
 }
 
 // A daemon tells how to run a peer.
@@ -74,6 +77,7 @@ type place struct {
 	run     string // folder for configuration, logs and whatever else it writes
 	foreign bool   // third-party transfers are allowed
 	max     int    // sessions at once; 0 is no limit
+	tls     *TLS
 }
 
 // file returns the path of a file of the server's own.

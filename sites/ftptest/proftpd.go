@@ -45,6 +45,37 @@ AllowStoreRestart on
 AllowRetrieveRestart on
 AllowForeignAddress %[5]s
 `, filepath.Join(filepath.Dir(p.program), "../lib/proftpd"), p.host, p.port, p.run,
-			p.foreignAs("on", "off"), clients)},
+			p.foreignAs("on", "off"), clients) + proftpdTLS(p)},
 	}
+}
+
+func proftpdTLS(p place) string {
+	if p.tls == nil {
+		return ""
+	}
+	required := "off"
+	if p.tls.Require {
+		required = "on"
+	}
+	var options string
+	if !p.tls.Reuse {
+		options += " NoSessionReuseRequired"
+	}
+	if p.tls.Implicit {
+		options += " UseImplicitSSL"
+	}
+	if options != "" {
+		options = "TLSOptions" + options
+	}
+	return fmt.Sprintf(`LoadModule mod_tls.c
+TLSEngine on
+TLSRequired %[1]s
+%[2]s
+TLSRSACertificateFile %[3]s
+TLSRSACertificateKeyFile %[3]s
+TLSCACertificateFile %[4]s
+TLSVerifyClient off
+TLSVerifyServer on
+TLSLog %[5]s
+`, required, options, p.certificate(), p.authority(), p.file("tls.log"))
 }

@@ -22,12 +22,23 @@ func pureftpd(p place) command {
 		"--limitrecursion", "100000:30",
 		"--maxidletime", "1", // a minute; waiting for a data connection has no limit but this
 		"--umask", "022:022",
-		"--tls", "0",
 		"--pidfile", p.file("pure-ftpd.pid"),
 		"--altlog", "clf:" + p.file("pure-ftpd.log"),
 	}
 	if p.foreign {
 		args = append(args, "--allowuserfxp")
 	}
-	return command{args: args}
+	return command{args: append(args, pureftpdTLS(p)...)}
+}
+
+// pureftpdTLS counts: no TLS, TLS offered, logins in the clear refused, all in the clear
+// refused.
+func pureftpdTLS(p place) []string {
+	switch {
+	case p.tls == nil:
+		return []string{"--tls", "0"}
+	case p.tls.Require:
+		return []string{"--tls", "3", "--certfile", p.certificate()}
+	}
+	return []string{"--tls", "1", "--certfile", p.certificate()}
 }

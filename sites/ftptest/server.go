@@ -30,6 +30,8 @@ type Server struct {
 
 	User, Password string
 
+	implicit bool // TLS begins with the connection
+
 	// Root is the folder that the user sees as "/"; empty for a scripted server.
 	Root string
 
@@ -48,8 +50,12 @@ func (s *Server) Addr() string {
 	return net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
 }
 
-// URL returns ftp://user:password@host:port.
+// URL returns ftp://user:password@host:port, or ftps:// if TLS begins with the connection.
 func (s *Server) URL() string {
-	u := url.URL{Scheme: "ftp", User: url.UserPassword(s.User, s.Password), Host: s.Addr()}
+	scheme := "ftp"
+	if s.implicit {
+		scheme = "ftps"
+	}
+	u := url.URL{Scheme: scheme, User: url.UserPassword(s.User, s.Password), Host: s.Addr()}
 	return u.String()
 }

@@ -2,6 +2,7 @@ package ftptest
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,9 @@ func Start(t testing.TB, p Peer, o Options) *Server {
 			t.Fatalf("ftptest: cannot start %s: %s", p, lack)
 		}
 		t.Skipf("ftptest: cannot start %s: %s", p, lack)
+	}
+	if err := o.TLS.cannot(p); err != nil {
+		t.Fatalf("ftptest: cannot start %s: %v", p, err)
 	}
 	s, err := start(t, d, program, o)
 	if err != nil {
@@ -82,6 +86,7 @@ func start(t testing.TB, d daemon, program string, o Options) (*Server, error) {
 		run:     filepath.Join(base, "run"),
 		foreign: !o.RefuseForeign,
 		max:     o.MaxSessions,
+		tls:     o.TLS,
 	}
 	if at.host == "" {
 		at.host = FreshHost()
@@ -93,6 +98,7 @@ func start(t testing.TB, d daemon, program string, o Options) (*Server, error) {
 	cmd := d.command(at)
 	files := etcFiles(etc, at.root)
 	maps.Copy(files, cmd.files)
+	maps.Copy(files, o.TLS.files(at, etc))
 	if err := furnish(base, at, etc, files); err != nil {
 		return nil, err
 	}
@@ -109,9 +115,10 @@ func start(t testing.TB, d daemon, program string, o Options) (*Server, error) {
 	s := &Server{
 		Host: at.host, Port: at.port,
 		User: account, Password: password,
-		Root: at.root,
-		Log:  func() string { return logs(at.run) },
-		Stop: run.stop,
+		implicit: o.TLS != nil && o.TLS.Implicit,
+		Root:     at.root,
+		Log:      func() string { return logs(at.run) },
+		Stop:     run.stop,
 	}
 	t.Cleanup(func() {
 		s.Stop()
@@ -119,7 +126,7 @@ func start(t testing.TB, d daemon, program string, o Options) (*Server, error) {
 			t.Logf("%s at %s logged:\n%s", filepath.Base(program), s.Addr(), s.Log())
 		}
 	})
-	if err := awaitGreeting(s.Addr(), run.ended); err != nil {
+	if err := awaitGreeting(s.Addr(), o.TLS.greeting(at), run.ended); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -131,7 +138,7 @@ func furnish(base string, at place, etc string, files map[string]string) error {
 	if err := os.Chmod(base, 0o755); err != nil {
 		return err
 	}
-	for _, folder := range []string{at.root, at.run, etc, filepath.Join(etc, filepath.Base(emptyFolder)), filepath.Join(etc, "pam.d")} {
+	for _, folder := range []string{at.root, at.run, etc, filepath.Join(etc, filepath.Base(emptyFolder)), filepath.Join(etc, "pam.d"), filepath.Join(etc, "ssl")} {
 		if err := errors.Join(os.Mkdir(folder, 0o755), os.Chmod(folder, 0o755)); err != nil {
 			return err
 		}
@@ -159,13 +166,13 @@ func furnish(base string, at place, etc string, files map[string]string) error {
 }
 
 // awaitGreeting returns when a server at addr greets with 220 and has taken leave again.
-// It gives up if ended is closed first.
-func awaitGreeting(addr string, ended <-chan struct{}) error {
+// TLS comes first if secure is given. It gives up if ended is closed first.
+func awaitGreeting(addr string, secure *tls.Config, ended <-chan struct{}) error {
 	deadline := time.Now().Add(greetingTime)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for {
-		line, err := greeting(addr, deadline)
+		line, err := greeting(addr, secure, deadline)
 		if err == nil {
 			if strings.HasPrefix(line, "220") {
 				return nil
@@ -184,7 +191,7 @@ func awaitGreeting(addr string, ended <-chan struct{}) error {
 }
 
 // greeting returns the first line that a server sends.
-func greeting(addr string, deadline time.Time) (line string, err error) {
+func greeting(addr string, secure *tls.Config, deadline time.Time) (line string, err error) {
 	conn, err := net.DialTimeout("tcp4", addr, time.Until(deadline))
 	if err != nil {
 		return "", err
@@ -193,11 +200,15 @@ func greeting(addr string, deadline time.Time) (line string, err error) {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return "", err
 	}
-	r := bufio.NewReader(conn)
+	session := conn
+	if secure != nil {
+		session = tls.Client(conn, secure)
+	}
+	r := bufio.NewReader(session)
 	if line, err = r.ReadString('\n'); err != nil {
 		return "", err
 	}
-	if _, err := io.WriteString(conn, "QUIT\r\n"); err != nil {
+	if _, err := io.WriteString(session, "QUIT\r\n"); err != nil {
 		return "", err
 	}
 	// The end of the connection: the session counts no longer.

@@ -34,6 +34,25 @@ xferlog_enable=YES
 xferlog_std_format=NO
 log_ftp_protocol=YES
 vsftpd_log_file=%[5]s
-`, p.host, p.port, emptyFolder, p.foreignAs("YES", "NO"), p.file("vsftpd.log"), p.max)},
+`, p.host, p.port, emptyFolder, p.foreignAs("YES", "NO"), p.file("vsftpd.log"), p.max) + vsftpdTLS(p)},
 	}
+}
+
+// vsftpdTLS names the ciphers, for the one of vsftpd's own choice is of 1999.
+func vsftpdTLS(p place) string {
+	if p.tls == nil {
+		return ""
+	}
+	yes := map[bool]string{true: "YES", false: "NO"}
+	return fmt.Sprintf(`ssl_enable=YES
+allow_anon_ssl=NO
+force_local_logins_ssl=%[1]s
+force_local_data_ssl=%[1]s
+require_ssl_reuse=%[2]s
+implicit_ssl=%[3]s
+ssl_ciphers=HIGH
+rsa_cert_file=%[4]s
+rsa_private_key_file=%[4]s
+debug_ssl=YES
+`, yes[p.tls.Require], yes[p.tls.Reuse], yes[p.tls.Implicit], p.certificate())
 }
