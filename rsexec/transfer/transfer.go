@@ -538,6 +538,9 @@ func (w *work) fill(ctx context.Context) error {
 	} else {
 		err = w.begin(ctx)
 	}
+	if err == nil && !complete {
+		w.notePassed(w.plan.Ladder[0])
+	}
 	for try := 1; err == nil && !complete; try++ {
 		if err = w.carryAll(ctx); err == nil {
 			complete, err = w.check(ctx, try)
@@ -560,7 +563,6 @@ func (w *work) fill(ctx context.Context) error {
 // carryAll climbs the ladder until the file has arrived.
 func (w *work) carryAll(ctx context.Context) error {
 	ladder := w.plan.Ladder
-	w.notePassed(ladder[0])
 	for {
 		err := w.climb(ctx, ladder[0])
 		if err == nil {

@@ -53,7 +53,7 @@ func protected(t testing.TB, a *ftptest.Authority, change func(*ftpd.Server), na
 // siteWith returns a site with the options of a URL and of a program.
 func siteWith(t testing.TB, s *ftptest.Server, scheme, query string, o Options) *Site {
 	t.Helper()
-	c, err := sites.ParseURL("TEST", strings.Replace(s.URL(), "ftp", scheme, 1)+"/?"+query)
+	c, err := sites.ParseURL("TEST", strings.Replace(s.URL(), "ftp:", scheme+":", 1)+"/?"+query)
 	if err != nil {
 		t.Fatal(err)
 	}
