@@ -169,6 +169,9 @@ func (p Plan) Privacy() (why, protection string) {
 		}
 	}
 	protection = "protected on both sides of it"
+	if p.Source.Site.Addr.Is4() != p.Dest.Site.Addr.Is4() {
+		return "", protection // they could not reach each other anyhow
+	}
 	if slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Figure.Private && passed.Refused }) || p.direct() {
 		return "", protection
 	}
