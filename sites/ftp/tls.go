@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"rsexec/sites"
@@ -52,8 +53,31 @@ func (f *Site) tlsConfig() (*tls.Config, error) {
 		return nil, sites.During("", sites.Pathname{Site: f.config.Name}, err)
 	}
 	c := base.Clone()
-	c.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	c.ClientSessionCache = &tlsSession{}
 	return c, nil
+}
+
+// tlsSession is the TLS session of a control connection, which its data connections go on
+// with and renew. It implements tls.ClientSessionCache. crypto/tls would have it forgotten
+// when a handshake fails, as it does where a server refuses a file and hangs up: then
+// vsftpd and ProFTPD would take no data connection any more.
+type tlsSession struct {
+	mu   sync.Mutex
+	last *tls.ClientSessionState
+}
+
+func (s *tlsSession) Get(string) (*tls.ClientSessionState, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last, s.last != nil
+}
+
+func (s *tlsSession) Put(_ string, state *tls.ClientSessionState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state != nil {
+		s.last = state
+	}
 }
 
 // newTLSBase reads the files that the configuration names.

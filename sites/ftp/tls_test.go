@@ -399,6 +399,13 @@ func moveFiles(t *testing.T, f *Site, dir string) {
 		return
 	}
 	for i, size := range []int{0, 1, 70_000, 3 << 20} {
+		// A file that is refused takes nothing away from the next one.
+		if _, err := f.Open(ctx, "/nowhere/at/all", 0); sites.KindOf(err) != sites.NotFound {
+			t.Errorf("a file that is not there: %v", err)
+		}
+		if _, err := f.Store(ctx, "/nowhere/at/all", sites.Replace); err == nil {
+			t.Error("a file was stored where no directory is")
+		}
 		path, text := fmt.Sprintf("/%s/f%d", dir, i), bytes.Repeat([]byte("protected "), size/10+1)[:size]
 		w, err := f.Store(ctx, path, sites.Replace)
 		if err != nil {
