@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,19 +72,17 @@ func read(t *testing.T, dir, name string) string {
 	return string(b)
 }
 
-// TestAppendBetweenServers is the line of RFC 438 between real servers: direct
+// TestAppendBetweenServers is the line of RFC 438 between every two real servers: direct
 // where both allow it, and right in any case.
 func TestAppendBetweenServers(t *testing.T) {
-	pairs := []struct{ source, dest ftptest.Peer }{
-		{ftptest.VSFTPD, ftptest.VSFTPD},
-		{ftptest.VSFTPD, ftptest.ProFTPD},
-		{ftptest.ProFTPD, ftptest.VSFTPD},
-		{ftptest.PureFTPd, ftptest.ProFTPD},
-		{ftptest.ProFTPD, ftptest.PureFTPd},
-		{ftptest.Pyftpdlib, ftptest.VSFTPD},
-		{ftptest.VSFTPD, ftptest.Pyftpdlib},
-		{ftptest.Inetutils, ftptest.ProFTPD},
-		{ftptest.ProFTPD, ftptest.Inetutils},
+	type pair struct{ source, dest ftptest.Peer }
+	pairs := []pair{{ftptest.VSFTPD, ftptest.VSFTPD}, {ftptest.Inetutils, ftptest.ProFTPD}, {ftptest.ProFTPD, ftptest.Inetutils}}
+	for _, from := range allServers {
+		for _, to := range allServers {
+			if from != to {
+				pairs = append(pairs, pair{from, to})
+			}
+		}
 	}
 	policies := []struct {
 		name         string
@@ -94,25 +93,36 @@ func TestAppendBetweenServers(t *testing.T) {
 		{"refused-at-destination", false, true},
 		{"refused-at-both", true, true},
 	}
+	type kind struct {
+		peer    ftptest.Peer
+		refuses bool
+	}
+	servers := make(map[kind][2]*ftptest.Server) // two of each, for a pair may be of one kind
+	for _, p := range append(slices.Clone(allServers), ftptest.Inetutils) {
+		for _, refuses := range []bool{false, true} {
+			o := ftptest.Options{RefuseForeign: refuses}
+			servers[kind{p, refuses}] = [2]*ftptest.Server{startServer(t, p, o), startServer(t, p, o)}
+		}
+	}
 	for _, pair := range pairs {
 		for _, policy := range policies {
-			t.Run(fmt.Sprintf("%s-to-%s-%s", pair.source, pair.dest, policy.name), func(t *testing.T) {
+			name := fmt.Sprintf("%s-to-%s-%s", pair.source, pair.dest, policy.name)
+			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				source := ftptest.Start(t, pair.source, ftptest.Options{RefuseForeign: policy.source})
-				dest := ftptest.Start(t, pair.dest, ftptest.Options{RefuseForeign: policy.dest})
-				write(t, source.Root, "PROG1.PL1", "one\n")
-				write(t, dest.Root, "PROG2.PL1", "two\n")
+				source, dest := servers[kind{pair.source, policy.source}][0], servers[kind{pair.dest, policy.dest}][1]
+				write(t, source.Root, name+"1", "one\n")
+				write(t, dest.Root, name+"2", "two\n")
 
-				status, stdout, stderr := rsexecRun(t, "--json", "--site", "SITE1="+source.URL(), "--site", "SITE2="+dest.URL(),
-					"-c", "APPEND (FILE) PROG1.PL1 (TO FILE) PROG2.PL1")
+				status, stdout, stderr := rsexecRun(t, "--json", "--state", t.TempDir()+"/state.db", "--site", "SITE1="+source.URL(), "--site", "SITE2="+dest.URL(),
+					"-c", fmt.Sprintf("APPEND (FILE) SITE1:%s1 (TO FILE) SITE2:%s2", name, name))
 				if status != 0 {
 					t.Fatalf("status %d\n%s%s", status, stdout, stderr)
 				}
-				if got := read(t, dest.Root, "PROG2.PL1"); got != "two\none\n" {
-					t.Errorf("PROG2.PL1 is %q", got)
+				if got := read(t, dest.Root, name+"2"); got != "two\none\n" {
+					t.Errorf("the destination is %q", got)
 				}
-				if got := read(t, source.Root, "PROG1.PL1"); got != "one\n" {
-					t.Errorf("PROG1.PL1 is %q", got)
+				if got := read(t, source.Root, name+"1"); got != "one\n" {
+					t.Errorf("the source is %q", got)
 				}
 				list := events(t, stdout)
 				result := list[len(list)-1]

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -258,6 +259,9 @@ func (p *performance) verdict(ctx context.Context, first *failure) *failure {
 	select {
 	case <-other.moved.Ended():
 	case <-timer.C:
+		if e := (*sites.Error)(nil); errors.As(first.err, &e) && e.Kind == sites.Unreachable && !begun(other.moved) {
+			return p.cutOff(other, first)
+		}
 		return first
 	case <-ctx.Done():
 		return first
@@ -267,6 +271,14 @@ func (p *performance) verdict(ctx context.Context, first *failure) *failure {
 		return first
 	}
 	return &failure{role: other.role, verb: other.moved.Verb, err: err}
+}
+
+// cutOff returns the failure of a server that has not begun though the other one had a data
+// connection with it, and lost that: it does not want one from there, and waits for
+// another, as Pure-FTPd does.
+func (p *performance) cutOff(c *column, lost *failure) *failure {
+	return &failure{role: c.role, verb: c.moved.Verb, deaf: true, err: &sites.Error{Site: c.s.Site().Name(), Kind: sites.Refused,
+		Msg: "it still waits for the data connection, and the other server lost the one that it had", Err: lost.err}}
 }
 
 // giveUp brings both control connections back in step, or closes them. A

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"rsexec/sites/socket"
 )
@@ -14,6 +15,11 @@ import (
 // maxHeld is how many fitting connections a claim keeps until the transfer
 // command comes. More than one can fit before SOCK has named the right one.
 const maxHeld = 4
+
+// afterStranger is how long the right connection may take to come once a stranger's was
+// turned away: a user whose other site is not allowed shall hear that soon, and a
+// stranger shall not be able to spoil a transfer by coming first.
+const afterStranger = 3 * time.Second
 
 // rule says who may connect to a claim.
 type rule struct {
@@ -68,7 +74,8 @@ type claim struct {
 	port    *port
 	rule    rule
 	held    []*net.TCPConn
-	arrived chan struct{} // has an element if held has grown
+	arrived chan struct{}   // has an element if held has grown
+	turned  chan netip.Addr // has an element if a stranger was turned away
 }
 
 // claim opens the socket addr, or joins those who listen there; port 0 is a free
@@ -93,7 +100,7 @@ func (p *ports) claim(ctx context.Context, addr netip.AddrPort, r rule) (*claim,
 			p.accept(accepting, at)
 		}()
 	}
-	c := &claim{ports: p, port: at, rule: r, arrived: make(chan struct{}, 1)}
+	c := &claim{ports: p, port: at, rule: r, arrived: make(chan struct{}, 1), turned: make(chan netip.Addr, 1)}
 	at.claims = append(at.claims, c)
 	return c, nil
 }
@@ -148,7 +155,16 @@ func (p *ports) hand(at *port, conn *net.TCPConn) bool {
 			best, bestFit = c, fit
 		}
 	}
-	if best == nil || len(best.held) >= maxHeld {
+	if best == nil {
+		for _, c := range at.claims {
+			select {
+			case c.turned <- remote.Addr():
+			default:
+			}
+		}
+		return false
+	}
+	if len(best.held) >= maxHeld {
 		return false
 	}
 	best.held = append(best.held, conn)
@@ -178,6 +194,8 @@ func (c *claim) narrow(remote netip.AddrPort) {
 
 // take waits for a connection.
 func (c *claim) take(ctx context.Context) (*net.TCPConn, error) {
+	var stranger netip.Addr
+	var over <-chan time.Time // nil while there was none
 	for {
 		c.ports.mu.Lock()
 		if len(c.held) > 0 {
@@ -189,6 +207,12 @@ func (c *claim) take(ctx context.Context) (*net.TCPConn, error) {
 		c.ports.mu.Unlock()
 		select {
 		case <-c.arrived:
+		case a := <-c.turned:
+			if stranger = a; over == nil {
+				over = time.After(afterStranger)
+			}
+		case <-over:
+			return nil, fmt.Errorf("nobody came but %s, which is neither your own host nor one this site allows", stranger)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}

@@ -286,6 +286,25 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// A user whose other site is not allowed hears that, long before nobody is waited for any
+// more, and the session goes on.
+func TestOnlyStrangers(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, "127.0.0.2", Server{DataTimeout: time.Hour})
+	s.write("f", content)
+	c := s.login()
+	at := c.pasv()
+	c.send("RETR f")
+	c.expect("150 ")
+	stranger, err := dialFrom(t, "127.0.0.7:0", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	turnedAway(t, stranger)
+	c.expect("425 Cannot open the data connection: nobody came but 127.0.0.7, which is neither your own host nor one this site allows")
+	c.do("NOOP", "200 ")
+}
+
 // Several sessions listen on one default data socket; each gets the connection
 // that its SOCK named.
 func TestSharedDefaultDataSocket(t *testing.T) {
