@@ -52,7 +52,7 @@ func (c *Completion) Tail(text string, done bool) (tail string, ok bool) {
 	switch quote := openQuote(c.Raw); {
 	case quote == '"':
 		writeEscaped(&b, text)
-	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text) || quote != 0 && strings.ContainsRune(text, quote):
+	case strings.ContainsFunc(text, isHidden) || !utf8.ValidString(text) || quote != 0 && strings.ContainsRune(text, quote):
 		return "", false
 	case quote != 0:
 		b.WriteString(text)
@@ -68,6 +68,12 @@ func (c *Completion) Tail(text string, done bool) (tail string, ok bool) {
 		b.WriteRune(quote)
 	}
 	return b.String(), true
+}
+
+// isHidden reports whether r is a control character, or one of those that reorder text,
+// which a line editor would show as they are.
+func isHidden(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 // The characters that mean something in a word that is not quoted, and those that

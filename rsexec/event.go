@@ -64,7 +64,9 @@ func (p *printer) print(e event) error {
 		if err != nil {
 			return fmt.Errorf("event: %w", err)
 		}
-		text = string(b) + "\n"
+		// JSON lets DEL, C1 controls and what reorders text stand as they are. Where a terminal
+		// could act on them they are escaped, which changes no value.
+		text = sites.Printable(strings.ReplaceAll(string(b), "\x7f", `\u007f`)) + "\n"
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -210,7 +212,7 @@ func (e siteEvent) text() string {
 		line += "  " + e.TLS
 	}
 	if len(e.Features) > 0 {
-		line += "\n" + strings.Repeat(" ", 17) + strings.Join(e.Features, " ")
+		line += "\n" + strings.Repeat(" ", 17) + sites.Printable(strings.Join(e.Features, " "))
 	}
 	if e.Reason != "" {
 		line += "\n" + strings.Repeat(" ", 17) + e.Reason

@@ -77,20 +77,20 @@ func (e *Error) Error() string {
 		parts = append(parts, head)
 	}
 	if e.Msg != "" {
-		parts = append(parts, e.Msg)
+		parts = append(parts, Printable(e.Msg))
 	}
 	if e.Code != 0 {
 		parts = append(parts, strings.TrimRight(fmt.Sprintf("the server said %d %s", e.Code, Printable(e.Text)), " ."))
 	}
 	if e.Err != nil && e.Err != context.Canceled { // which Msg has in better words
-		parts = append(parts, e.Err.Error())
+		parts = append(parts, printableLines(e.Err.Error()))
 	}
 	if len(parts) == 0 || len(parts) == 1 && head != "" {
 		parts = append(parts, e.Kind.String())
 	}
 	line := strings.Join(parts, ": ")
 	if e.Hint != "" {
-		line += "; " + e.Hint
+		line += "; " + Printable(e.Hint)
 	}
 	return line
 }
@@ -150,6 +150,15 @@ func During(op string, p Pathname, err error) error {
 		c.Path = p.Path
 	}
 	return &c
+}
+
+// printableLines is Printable for text that may have several lines, as joined errors have.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = Printable(l)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Printable returns s with every character escaped that a terminal could act

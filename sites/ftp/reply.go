@@ -40,6 +40,15 @@ func (r Reply) Last() string {
 	return r.Lines[len(r.Lines)-1]
 }
 
+// size returns how many bytes the reply takes.
+func (r Reply) size() int {
+	n := len("123 ")
+	for _, l := range r.Lines {
+		n += len(l) + len("\r\n")
+	}
+	return n
+}
+
 // Telnet bytes that occur on control connections (RFC 854, RFC 1123 section
 // 4.1.2.12).
 const (
@@ -92,6 +101,13 @@ func (t *telnetReader) ReadByte() (byte, error) {
 	}
 }
 
+// surplus reports whether more has come than was read, other than the 421 by which a
+// server may end a session at any time (RFC 959 section 5.4).
+func (t *telnetReader) surplus() bool {
+	more, _ := t.src.Peek(min(t.src.Buffered(), 3)) // so many are there
+	return len(more) > 0 && string(more) != "421"
+}
+
 func (t *telnetReader) skipSubnegotiation() error {
 	for previous := byte(0); ; {
 		b, err := t.src.ReadByte()
@@ -141,7 +157,7 @@ func readReply(r io.ByteReader) (Reply, error) {
 	}
 	code, rest, ok := cutCode(line)
 	if !ok {
-		return Reply{}, protocolError("%q is no reply", clip(line))
+		return Reply{}, protocolError(`"%s" is no reply`, clip(line))
 	}
 	reply := Reply{Code: code, Lines: []string{strings.TrimPrefix(strings.TrimPrefix(rest, "-"), " ")}}
 	if !strings.HasPrefix(rest, "-") {
@@ -185,12 +201,13 @@ func cutCode(line string) (code int, rest string, ok bool) {
 	return code, line[3:], true
 }
 
-// clip shortens text from a server to what an error can show.
+// clip shortens text from a server to what an error can show, and escapes what a terminal
+// could act on.
 func clip(s string) string {
 	if len(s) > 80 {
-		return s[:80] + "..."
+		return sites.Printable(s[:80]) + "..."
 	}
-	return s
+	return sites.Printable(s)
 }
 
 func protocolError(format string, args ...any) error {
