@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"fmt"
 	"path"
 	"strings"
 )
@@ -55,6 +56,18 @@ func (p Pathname) Join(name string) Pathname {
 		return Pathname{p.Site, name}
 	}
 	return Pathname{p.Site, path.Join(p.Path, name)}
+}
+
+// MaxPath is the longest path in bytes that makes sense: what Linux takes (PATH_MAX in
+// limits.h(0P)). A longer one is that of a directory that has itself in it, as a site may
+// say.
+const MaxPath = 4096
+
+// TooDeep returns the error of a directory whose path is longer than MaxPath.
+func TooDeep(dir Pathname) error {
+	short := Pathname{dir.Site, strings.ToValidUTF8(dir.Path[:80], "") + "..."}
+	return &Error{Op: "list", Site: short.Site, Path: short.Path, Kind: Protocol,
+		Msg: fmt.Sprintf("a path of more than %d bytes, which can only be that of a directory that has itself in it", MaxPath)}
 }
 
 // CheckPath returns an error if path holds a character that cannot be sent

@@ -60,6 +60,7 @@ type Exchange struct {
 	ended   chan struct{} // closed when no further reply will come
 	reply   Reply         // the final reply; set before ended is closed
 	err     error         // why there is none; set before ended is closed
+	heard   int           // bytes of preliminary replies
 	hello   bool          // it is the greeting, which no command asked for
 	began   bool          // there was a preliminary reply; set before started is closed
 }
@@ -139,7 +140,7 @@ func (c *Conn) read() {
 			c.fail(err)
 			return
 		}
-		x, err := c.deliver(reply)
+		x, err := c.deliver(reply, r.surplus())
 		if err != nil {
 			c.fail(err)
 			return
@@ -150,8 +151,10 @@ func (c *Conn) read() {
 	}
 }
 
-// deliver hands reply to the command it answers, and returns that if it has ended.
-func (c *Conn) deliver(reply Reply) (*Exchange, error) {
+// deliver hands reply to the command it answers, and returns that if it has ended. surplus
+// says that more has come with it: if no command waits for that, it is not to be taken for
+// the answer to the next one, so that no other is sent.
+func (c *Conn) deliver(reply Reply, surplus bool) (ended *Exchange, broken error) {
 	c.mu.Lock()
 	if len(c.queue) == 0 {
 		c.mu.Unlock()
@@ -165,8 +168,18 @@ func (c *Conn) deliver(reply Reply) (*Exchange, error) {
 	if x.hello && reply.Code == 300 || x.Verb == "USER" && reply.Code == 330 {
 		c.dialect, outcome = Old, More
 	}
-	if outcome != Preliminary && outcome != Nonsense {
+	switch {
+	case outcome != Preliminary && outcome != Nonsense:
 		c.queue = c.queue[1:]
+		if surplus && len(c.queue) == 0 && c.err == nil {
+			broken = c.lost(protocolError("behind the answer to %s came one that nobody asked for", x.what()))
+			c.err = broken
+		}
+	case outcome == Preliminary:
+		if x.heard += reply.size(); x.heard > maxReplyBytes {
+			c.mu.Unlock()
+			return nil, protocolError("more than %d bytes of preliminary replies to %s", maxReplyBytes, x.what())
+		}
 	}
 	if outcome == Preliminary || outcome == Done || outcome == More {
 		c.accepted(x)
@@ -176,7 +189,7 @@ func (c *Conn) deliver(reply Reply) (*Exchange, error) {
 	x.trace.SawReply(c.site, c.number, reply.Code, reply.Text())
 	switch outcome {
 	case Nonsense:
-		return nil, protocolError("%d is no reply code: %s", reply.Code, clip(reply.Text()))
+		return nil, protocolError("%03d is no reply code: %s", reply.Code, clip(reply.Text()))
 	case Preliminary:
 		x.start.Do(func() {
 			x.began = true
@@ -190,7 +203,7 @@ func (c *Conn) deliver(reply Reply) (*Exchange, error) {
 	if reply.Code == 421 {
 		return nil, &sites.Error{Kind: sites.Busy, Code: 421, Text: reply.Text(), Msg: "the server ended the session"}
 	}
-	return x, nil
+	return x, broken
 }
 
 // accepted takes note of what is in force from now on.
@@ -286,11 +299,16 @@ func (x *Exchange) Refusal() error {
 	if err != nil {
 		return err
 	}
-	// No further command belongs to a transfer, so More is no completion of it.
-	if outcome == Done || outcome == More && !isTransfer(x.Verb) {
+	kind := x.conn.dialect.kindOf(x.Line, reply)
+	switch {
+	case outcome == Done && x.Verb == "REST" && x.conn.dialect == Modern:
+		// Only 350 says that the next transfer will begin there (RFC 959 section 5.4). After
+		// any other reply bytes could be appended that are there already.
+		kind = sites.Unsupported
+	case outcome == Done, outcome == More && !isLast(x.Verb):
 		return nil
 	}
-	return &sites.Error{Site: x.conn.site, Kind: x.conn.dialect.kindOf(x.Line, reply), Code: reply.Code, Text: reply.Text()}
+	return &sites.Error{Site: x.conn.site, Kind: kind, Code: reply.Code, Text: reply.Text()}
 }
 
 // Wait waits for the final reply. If none comes in the connection's time-out

@@ -333,7 +333,7 @@ func TestFailBesidePreliminary(t *testing.T) {
 		c.queue = []*Exchange{x}
 		var both sync.WaitGroup
 		both.Go(func() {
-			if _, err := c.deliver(Reply{150, nil}); err != nil && sites.KindOf(err) != sites.Protocol {
+			if _, err := c.deliver(Reply{150, nil}, false); err != nil && sites.KindOf(err) != sites.Protocol {
 				t.Error(err)
 			}
 		})

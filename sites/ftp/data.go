@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"rsexec/sites"
@@ -36,7 +37,8 @@ type dataConn struct {
 	ctx     context.Context
 	trace   *sites.Trace
 	unwatch func() bool
-	silent  bool // the server has neither replied nor sent anything yet
+	silent  bool          // the server has neither replied nor sent anything yet
+	idle    time.Duration // how long nothing may move; 0 is for ever, for whoever moves a file looks after it
 	read    bool // all that the server sent was read
 	over    bool
 	err     error // how it ended, once over
@@ -429,6 +431,9 @@ func (d *dataConn) cause(err error) error {
 	if refusal := d.x.refused(); refusal != nil {
 		return refusal
 	}
+	if d.idle > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		return &sites.Error{Site: d.s.Conn.site, Kind: sites.Unreachable, Msg: fmt.Sprintf("no byte has moved for %v", d.idle)}
+	}
 	return &sites.Error{Site: d.s.Conn.site, Kind: sites.Unreachable, Msg: "the data connection was lost", Err: err}
 }
 
@@ -446,9 +451,12 @@ func (r reader) Read(p []byte) (int, error) {
 	if r.over {
 		return 0, orEOF(r.err)
 	}
-	if r.silent {
+	switch {
+	case r.silent:
 		// Whoever says nothing must at least send, in the time for a reply.
 		r.setReadDeadline(time.Now().Add(r.s.timeout))
+	case r.idle > 0:
+		r.setReadDeadline(time.Now().Add(r.idle))
 	}
 	n, err := r.conn.Read(p)
 	if n > 0 {
@@ -548,6 +556,12 @@ func (w writer) Write(p []byte) (int, error) {
 	if w.over {
 		return 0, w.err
 	}
+	if w.idle > 0 {
+		w.tcp.SetWriteDeadline(time.Now().Add(w.idle)) // it fails only where Write will
+		if w.ctx.Err() != nil {
+			w.tcp.SetWriteDeadline(time.Unix(1, 0))
+		}
+	}
 	n, err := w.conn.Write(p)
 	if n > 0 {
 		w.trace.SawData(w.s.Conn.site, 0, int64(n))
@@ -580,8 +594,10 @@ func (f *Site) Open(ctx context.Context, path string, offset int64) (sites.Reade
 	r, err := taken[0].open(ctx, 'I', path, offset, func() { f.pool.Put(taken[0]) })
 	if err != nil {
 		f.pool.Put(taken[0])
+		return nil, err
 	}
-	return r, err
+	r.(reader).idle = f.config.StallTimeout
+	return r, nil
 }
 
 // Store opens a file for writing, in a session of its own.
@@ -593,8 +609,10 @@ func (f *Site) Store(ctx context.Context, path string, mode sites.Mode) (sites.W
 	w, err := taken[0].store(ctx, 'I', path, mode, func() { f.pool.Put(taken[0]) })
 	if err != nil {
 		f.pool.Put(taken[0])
+		return nil, err
 	}
-	return w, err
+	w.(writer).idle = f.config.StallTimeout
+	return w, nil
 }
 
 // Open opens a file for reading from offset. The session does nothing else

@@ -89,6 +89,16 @@ func (d *Dialect) Kind(code int) sites.Kind {
 	return sites.Protocol
 }
 
+// isLast reports whether no other command belongs to one with this verb, so that a reply
+// that wants one (3yz) is no completion of it (RFC 959 section 5.4, RFC 3659).
+func isLast(verb string) bool {
+	switch verb {
+	case "RNTO", "DELE", "MKD", "RMD", "CWD", "PWD", "TYPE", "PASV", "EPSV", "PORT", "EPRT", "SIZE", "MDTM", "MLST", "MFMT", "FEAT", "NOOP":
+		return true
+	}
+	return isTransfer(verb)
+}
+
 // isTransfer reports whether verb is a command whose replies speak of a data
 // connection.
 func isTransfer(verb string) bool {

@@ -150,7 +150,7 @@ func (s *Session) ask(ctx context.Context, d digest, verb, path string) (string,
 	if err != nil {
 		return "", err
 	}
-	return hashReply(xs[last].reply, d, size)
+	return hashReply(xs[last].reply, path, d, size)
 }
 
 // refusedAlgorithm makes of a refusal of OPTS HASH one after which another
@@ -180,7 +180,7 @@ func looksRanged(path string) bool {
 // last say that the server is still at it. size is the file's, or -1. The end of
 // the range is the last byte's number in the draft's examples of RANG and the
 // number of bytes at ProFTPD.
-func hashReply(r Reply, d digest, size int64) (string, error) {
+func hashReply(r Reply, path string, d digest, size int64) (string, error) {
 	words := strings.Fields(r.Last())
 	if len(words) < 3 {
 		return "", protocolError("the reply to HASH has no digest: %s", clip(r.Text()))
@@ -197,6 +197,11 @@ func hashReply(r Reply, d digest, size int64) (string, error) {
 	sum := strings.ToLower(strings.Trim(words[2], `"'`))
 	if !d.fits(sum) {
 		return "", protocolError("the reply to HASH has no digest: %s", clip(r.Text()))
+	}
+	// What follows is the pathname, in whatever form, and not that of another file.
+	_, rest, _ := strings.Cut(r.Last(), words[2])
+	if len(words) > 3 && !strings.Contains(rest, sites.Pathname{Path: path}.Base()) {
+		return "", protocolError("the digest is of another file: %s", clip(r.Text()))
 	}
 	if start != 0 || size >= 0 && end != size && end != size-1 {
 		return "", &sites.Error{Kind: sites.Conflict, Code: r.Code, Text: r.Text(),

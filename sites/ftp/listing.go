@@ -127,6 +127,7 @@ func (s *Session) listBy(ctx context.Context, c listCommand, path string, yield 
 	if err != nil {
 		return s.refusedListing(c, path, cwd != nil, err)
 	}
+	d.idle = s.site.config.StallTimeout
 	r := reader{d}
 	defer r.Close() // its error is one of those below, or of no interest once the caller has enough
 	if !c.proof || s.site.Knows(c.line) == Yes {
@@ -249,9 +250,10 @@ func unreadError(p *listing.Parser) error {
 	if p.Entries() == 0 && !p.Dots() {
 		kind = find(fileSigns, strings.ToLower(first[0]), "", kind)
 	}
-	msg := fmt.Sprintf("1 line of the listing cannot be read: %q", first[0])
+	line := `"` + sites.Printable(first[0]) + `"`
+	msg := "1 line of the listing cannot be read: " + line
 	if n > 1 {
-		msg = fmt.Sprintf("%d lines of the listing cannot be read, such as %q", n, first[0])
+		msg = fmt.Sprintf("%d lines of the listing cannot be read, such as %s", n, line)
 	}
 	return &sites.Error{Kind: kind, Msg: msg}
 }

@@ -187,6 +187,9 @@ func (s *Session) learn(ctx context.Context) error {
 		if xs[1].Refusal() == nil {
 			home = quotedPath(xs[1].reply.Text())
 		}
+		if len(home) > sites.MaxPath || sites.CheckPath(home) != nil {
+			home = "" // no path could begin with it
+		}
 		s.site.learned(s, features, home)
 	} else {
 		s.site.reached(s.DataAddr())

@@ -20,6 +20,8 @@ func readMLSD(line string, _ time.Time) (sites.Entry, verdict) {
 		return sites.Entry{}, unread
 	case strings.EqualFold(kind, "cdir"), strings.EqualFold(kind, "pdir"):
 		return sites.Entry{}, known
+	case isDots(e.Name) && (e.Type == sites.File || e.Type == sites.Link):
+		return sites.Entry{}, unread // no honest server has a file there
 	}
 	return e, named
 }

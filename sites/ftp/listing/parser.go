@@ -4,8 +4,8 @@
 // Invariants:
 //
 //   - Nothing here does I/O: lines go in, entries come out, in order.
-//   - A name that comes out is one path element: never empty, "." or "..", and
-//     never with "/" or NUL in it.
+//   - A name that comes out is one path element: never empty, "." or "..", never
+//     longer than a path can be, and never with "/" or NUL in it.
 //   - A line that names no entry and that no format knows is counted as unread;
 //     none is dropped.
 //   - Memory does not grow with the listing.
@@ -231,13 +231,16 @@ func proper(e *sites.Entry) bool {
 	if e.Type == sites.Directory {
 		e.Name = strings.TrimSuffix(e.Name, "/")
 	}
-	return e.Name != "" && !strings.ContainsAny(e.Name, "/\x00")
+	return e.Name != "" && len(e.Name) < sites.MaxPath && !strings.ContainsAny(e.Name, "/\x00")
 }
+
+// isDots reports whether a name stands for the directory itself or its parent.
+func isDots(name string) bool { return name == "." || name == ".." }
 
 // give passes an entry on. Its strings are copies, so that it does not keep the
 // line in memory.
 func (p *Parser) give(e sites.Entry) bool {
-	if e.Name == "." || e.Name == ".." {
+	if isDots(e.Name) {
 		p.dots = true
 		return true
 	}
