@@ -264,6 +264,9 @@ type below struct {
 // above holds the sums of the directories on the way to it. It reports whether
 // to go on.
 func (w *walk) descend(ctx context.Context, dir sites.Pathname, steps []step, trust trust, above []uint64) bool {
+	if len(dir.Path) > sites.MaxPath {
+		return w.fail(ctx, sites.TooDeep(dir))
+	}
 	steps = withoutDeep(steps)
 	isList, isDeep := false, false
 	for _, s := range steps {
@@ -271,18 +274,29 @@ func (w *walk) descend(ctx context.Context, dir sites.Pathname, steps []step, tr
 		isDeep = isDeep || s.element().kind == deep
 	}
 	var todo []below
+	var held sites.Held // of todo
+	full := false
 	var listed []string // the plain names that were in the listing
 	if isList {
 		sum := maphash.Hash{}
 		sum.SetSeed(w.seed)
 		err := w.entries(ctx, dir, trust, func(e sites.Entry) bool {
 			write(&sum, e)
-			todo = w.enter(todo, dir, steps, e)
+			n := len(todo)
+			var room bool
+			todo, room = w.enter(todo, dir, steps, e)
+			if len(todo) > n {
+				room = held.Add(e) && room
+			}
 			if isPlain(steps, e.Name) {
 				listed = append(listed, e.Name)
 			}
-			return ctx.Err() == nil
+			full = full || !room
+			return room && ctx.Err() == nil
 		})
+		if full && err == nil {
+			err = sites.TooLarge(dir)
+		}
 		if err != nil && !trust.forgives(err) && !w.fail(ctx, err) {
 			return false
 		}
@@ -332,7 +346,8 @@ func withoutDeep(steps []step) []step {
 
 // enter notes what an entry is to the steps: a match, or a directory where they
 // are followed further.
-func (w *walk) enter(todo []below, dir sites.Pathname, steps []step, e sites.Entry) []below {
+// room says whether there is room for more.
+func (w *walk) enter(todo []below, dir sites.Pathname, steps []step, e sites.Entry) (_ []below, room bool) {
 	match := false
 	var on []step
 	add := func(s step) {
@@ -353,11 +368,12 @@ func (w *walk) enter(todo []below, dir sites.Pathname, steps []step, e sites.Ent
 			add(s.next())
 		}
 	}
+	room = true
 	if match {
-		w.found.put(Place{Site: w.site, Pathname: dir.Join(e.Name), Entry: e})
+		room = w.found.put(Place{Site: w.site, Pathname: dir.Join(e.Name), Entry: e})
 	}
 	if len(on) == 0 {
-		return todo
+		return todo, room
 	}
 	if n := len(todo); n > 0 && slices.Equal(todo[n-1].steps, on) {
 		on = todo[n-1].steps
@@ -366,7 +382,7 @@ func (w *walk) enter(todo []below, dir sites.Pathname, steps []step, e sites.Ent
 	if e.Type == sites.Directory {
 		trust = told
 	}
-	return append(todo, below{e.Name, trust, on})
+	return append(todo, below{e.Name, trust, on}), room
 }
 
 // isPlain reports whether one of the steps is at a plain element with this name.

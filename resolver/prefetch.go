@@ -12,7 +12,8 @@ import (
 const prefetched = 8
 
 // prefetch lists directories before they are wanted, so that a walk is not a
-// round trip after another. What was listed waits in memory until it is taken;
+// round trip after another. What was listed waits in memory until it is taken, unless it
+// is much, which is listed again when it is wanted;
 // whoever takes it finds the directories in the order that it asks for them.
 type prefetch struct {
 	list  Lister
@@ -27,6 +28,7 @@ type prefetch struct {
 type early struct {
 	done    chan struct{}
 	entries []sites.Entry
+	much    bool // there were too many of them to keep
 	err     error
 }
 
@@ -50,7 +52,13 @@ func (f *prefetch) start(ctx context.Context, dir sites.Pathname) {
 			e.err = sites.Stopped(ctx)
 			return
 		}
+		var held sites.Held
 		e.err = f.list(ctx, f.site, dir, func(entry sites.Entry) bool {
+			held.Add(entry)
+			if e.much = held > sites.MaxHeld/(2*prefetched); e.much {
+				e.entries = nil
+				return false
+			}
 			e.entries = append(e.entries, entry)
 			return true
 		})
@@ -68,6 +76,9 @@ func (f *prefetch) entries(ctx context.Context, dir sites.Pathname, yield func(s
 	case <-e.done:
 	case <-ctx.Done():
 		return sites.Stopped(ctx)
+	}
+	if e.much {
+		return f.list(ctx, f.site, dir, yield)
 	}
 	for _, entry := range e.entries {
 		if !yield(entry) {

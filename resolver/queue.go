@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 	"sync"
+
+	"rsexec/sites"
 )
 
 // queue carries matches from a walk to the caller of Match. put never waits, so
@@ -13,6 +15,7 @@ type queue struct {
 
 	mu     sync.Mutex
 	places []Place
+	held   sites.Held // of places
 	ended  bool
 
 	changed chan struct{} // holds one: a place came, or the end
@@ -31,11 +34,16 @@ func signal(c chan struct{}) {
 	}
 }
 
-func (q *queue) put(p Place) {
+// put reports whether there is room for more.
+func (q *queue) put(p Place) bool {
+	e := p.Entry
+	e.Name = p.Pathname.Path // which has the name in it
 	q.mu.Lock()
 	q.places = append(q.places, p)
+	room := q.held.Add(e)
 	q.mu.Unlock()
 	signal(q.changed)
+	return room
 }
 
 func (q *queue) end() {
@@ -69,7 +77,7 @@ func (q *queue) batches(ctx context.Context) iter.Seq[[]Place] {
 		for {
 			q.mu.Lock()
 			places, ended := q.places, q.ended
-			q.places = spare[:0]
+			q.places, q.held = spare[:0], 0
 			q.mu.Unlock()
 			spare = places
 			signal(q.taken)

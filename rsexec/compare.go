@@ -36,10 +36,18 @@ func (e compareEvent) text() string {
 func (x *Executive) compare(ctx context.Context, st *grammar.Statement) error {
 	var places []resolver.Place
 	var unheard []error
+	var held sites.Held
 	for _, w := range st.List(0) {
 		if resolver.IsPattern(w.Pattern()) {
 			found := false
-			err := x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool { places = append(places, p); found = true; return true })
+			err := x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool {
+				places = append(places, p)
+				found = true
+				return held.Add(p.Entry)
+			})
+			if held > sites.MaxHeld {
+				return named(st, sites.TooLarge(places[0].Pathname.Dir()))
+			}
 			if err != nil && (!found || ctx.Err() != nil) {
 				return err
 			}

@@ -27,6 +27,9 @@ const (
 	// sites; beyond that it goes by the index alone.
 	lookupsAtOnce = 4
 
+	// completeHeld is how much may be found; beyond it nothing is offered.
+	completeHeld = 16 << 20
+
 	// lookupWithin is how long such a question may take.
 	lookupWithin = 30 * time.Second
 )
@@ -178,7 +181,8 @@ func (x *Executive) completePath(c *grammar.Completion, at string) []Completion 
 
 	var mu sync.Mutex
 	found := make(map[string]sites.EntryType)
-	b := x.branch() // it may still be at work when the next statement is performed
+	var held sites.Held // of found
+	b := x.branch()     // it may still be at work when the next statement is performed
 	list := func(ctx context.Context, site sites.Site, dir sites.Pathname, yield func(sites.Entry) bool) error {
 		if b.index != nil && b.index.Fresh(dir) {
 			return b.index.begin(ctx, dir, element, yield)
@@ -198,6 +202,10 @@ func (x *Executive) completePath(c *grammar.Completion, at string) []Completion 
 		_ = b.resolver.Match(ctx, typed+"*", list, func(p resolver.Place) bool {
 			mu.Lock()
 			defer mu.Unlock()
+			if held.Add(p.Entry); held > completeHeld {
+				found = nil // what they have in common is not known
+				return false
+			}
 			if name := p.Pathname.Base(); element != "" || !strings.HasPrefix(name, ".") {
 				found[name] = p.Entry.Type
 			}

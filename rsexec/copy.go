@@ -230,10 +230,19 @@ func under(dir sites.Pathname, name string) (sites.Pathname, error) {
 // word that fails is counted in failed and, if there are others, reported.
 func (x *Executive) places(ctx context.Context, st *grammar.Statement, words []grammar.Word, r *resolver.Resolver) (found []resolver.Place, failed *someFailed, err error) {
 	failed = &someFailed{verb: st.Verb.Name}
+	var held sites.Held
 	for _, w := range words {
 		var res resolver.Resolution
 		if resolver.IsPattern(w.Pattern()) {
-			err = x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool { found = append(found, p); return true })
+			room := true
+			err = x.match(ctx, st, w.Pattern(), func(p resolver.Place) bool {
+				found = append(found, p)
+				room = held.Add(p.Entry)
+				return room
+			})
+			if err == nil && !room {
+				return nil, nil, named(st, sites.TooLarge(found[0].Pathname.Dir()))
+			}
 		} else if err = x.retriedAmong(ctx, len(words) > 1, func() error {
 			return x.patiently(ctx, func() (err error) { res, err = r.Again(ctx, w.Pattern()); return err })
 		}); err == nil {

@@ -80,8 +80,21 @@ func (x *Executive) remove(ctx context.Context, st *grammar.Statement) error {
 
 // empty removes all that is in a directory. Links are removed and not followed.
 func (x *Executive) empty(ctx context.Context, dir resolver.Place, k keeper) error {
+	if len(dir.Pathname.Path) > sites.MaxPath {
+		return sites.TooDeep(dir.Pathname)
+	}
 	var entries []sites.Entry
-	if err := dir.Site.List(ctx, dir.Pathname.Path, func(e sites.Entry) bool { entries = append(entries, e); return true }); err != nil {
+	var held sites.Held
+	room := true
+	err := dir.Site.List(ctx, dir.Pathname.Path, func(e sites.Entry) bool {
+		entries = append(entries, e)
+		room = held.Add(e)
+		return room
+	})
+	if err == nil && !room {
+		err = sites.TooLarge(dir.Pathname)
+	}
+	if err != nil {
 		return err
 	}
 	for _, e := range entries {

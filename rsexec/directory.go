@@ -98,10 +98,16 @@ func (x *Executive) showMerged(ctx context.Context, st *grammar.Statement, dirs 
 	var group sync.WaitGroup
 	for i, d := range dirs {
 		group.Go(func() {
+			var held sites.Held
+			room := true
 			errs[i] = x.list(ctx, d.Site, d.Pathname, func(e sites.Entry) bool {
 				lists[i] = append(lists[i], resolver.Place{Site: d.Site, Pathname: d.Pathname.Join(e.Name), Entry: e})
-				return true
+				room = held.Add(e)
+				return room
 			})
+			if !room {
+				errs[i] = sites.TooLarge(d.Pathname)
+			}
 		})
 	}
 	group.Wait()

@@ -20,6 +20,9 @@ const (
 	// is held in memory until it is written.
 	indexEntries = 100_000
 
+	// indexBytes is the same in bytes, with what an entry takes beside its name.
+	indexBytes = 32 << 20
+
 	// indexBuilders is how many sites are listed at the same time.
 	indexBuilders = 128
 )
@@ -125,11 +128,12 @@ func (x *index) list(ctx context.Context, site sites.Site, dir sites.Pathname, y
 	at := time.Now()
 	var entries []sites.Entry
 	whole := true
+	var held sites.Held
 	err := site.List(ctx, dir.Path, func(e sites.Entry) bool {
-		if len(entries) < indexEntries {
+		if held.Add(e); whole && len(entries) < indexEntries && held <= indexBytes {
 			entries = append(entries, e)
 		} else {
-			whole = false
+			whole, entries = false, nil
 		}
 		if !yield(e) {
 			whole = false

@@ -115,6 +115,9 @@ type branch struct {
 // file and directory in their source. It is the Expand of a transfer.Order.
 func (e *expansion) expand(ctx context.Context, trees []state.Transfer, add func([]state.Transfer) error) (done transfer.Expansion, err error) {
 	source := trees[0].Source
+	if len(source.Path) > sites.MaxPath {
+		return done, sites.During(e.st.Verb.Name, source, sites.TooDeep(source))
+	}
 	site, err := e.x.siteNamed(source.Site)
 	if err != nil {
 		return done, err
@@ -135,6 +138,8 @@ func (e *expansion) expand(ctx context.Context, trees []state.Transfer, add func
 	var broken error
 	var unknown []sites.Entry
 	seen := make(map[string]bool)
+	var held sites.Held // of seen and unknown
+	room := true
 	one := func(entry sites.Entry) {
 		left, failed := e.expandOne(trees[0], branches, entry, add)
 		done.Left += left
@@ -143,16 +148,22 @@ func (e *expansion) expand(ctx context.Context, trees []state.Transfer, add func
 	// The index does not learn the listing: it would hold all of a huge tree, and the
 	// journal holds it already.
 	err = site.List(ctx, source.Path, func(entry sites.Entry) bool {
+		if e.deletes || entry.Type == sites.Unknown {
+			room = held.Add(entry)
+		}
 		if e.deletes {
 			seen[entry.Name] = true
 		}
 		if entry.Type == sites.Unknown {
 			unknown = append(unknown, entry)
-			return true
+			return room
 		}
 		one(entry)
-		return broken == nil && ctx.Err() == nil
+		return room && broken == nil && ctx.Err() == nil
 	})
+	if err == nil && !room {
+		err = sites.TooLarge(source)
+	}
 	// A listing of names only. What they are is asked when its session is free again:
 	// there may be no other.
 	for _, entry := range unknown {
@@ -208,7 +219,17 @@ func (e *expansion) branch(ctx context.Context, t state.Transfer) (*branch, erro
 		return b, err
 	}
 	b.there = make(map[string]sites.Entry)
-	return b, site.List(ctx, t.Dest.Path, func(entry sites.Entry) bool { b.there[entry.Name] = entry; return true })
+	var held sites.Held
+	room := true
+	err = site.List(ctx, t.Dest.Path, func(entry sites.Entry) bool {
+		b.there[entry.Name] = entry
+		room = held.Add(entry)
+		return room
+	})
+	if err == nil && !room {
+		err = sites.TooLarge(t.Dest)
+	}
+	return b, err
 }
 
 // temporaryPrefix is what the names of files begin with that are not whole yet.
