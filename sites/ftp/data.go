@@ -39,7 +39,7 @@ type dataConn struct {
 	unwatch func() bool
 	silent  bool          // the server has neither replied nor sent anything yet
 	idle    time.Duration // how long nothing may move; 0 is for ever, for whoever moves a file looks after it
-	read    bool // all that the server sent was read
+	read    bool          // all that the server sent was read
 	over    bool
 	err     error // how it ended, once over
 	release func()

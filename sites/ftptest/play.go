@@ -45,21 +45,27 @@ const (
 //
 //	S: text       the server sends text and CRLF
 //	S! "text"     it sends the text of a Go string literal, without CRLF
+//	S* 9 "text"   it sends the text nine times; S* "text" as long as anybody reads. {n} in it
+//	              stands for the number of times so far
 //	C: text       the client has to send text and CRLF; a * at its end is any rest
 //	C! "text"     it has to send the text of a literal, no more is waited for
 //	D> "text"     the server sends data; D> 12 sends 12 bytes, all x
+//	D* 9 "text"   it sends this data nine times, as S* does
 //	D< "text"     the client sends this data and closes; D< alone is any data
 //	D< 12         the client sends 12 bytes, and perhaps more
+//	DS "text"     a stranger, at another host, sends data to where the client listens
 //	DX            the server closes the data connection
 //	DR            it resets the data connection
+//	T 50ms        the server waits
 //	X             it closes the control connection; the script goes on
 //	R             it resets the control connection; the script goes on
 //	W             the client has to close the control connection, or the test to end
 //
 // In the text of S: and S!, {host} stands for the server's address. {pasv} (as in a 227
-// reply) and {port} (decimal) stand for the address of a new listener for one data
-// connection. The question for TLS that begins most sessions is answered with 502 where the
-// script does not speak of it. A data connection is the one made to that listener, or, where the client
+// reply), its last two numbers {halves} and {port} (decimal) stand for the address of a new
+// listener for one data connection. The question for TLS that begins most sessions is
+// answered with 502 where the script does not speak of it. A data connection is the one
+// made to that listener, or, where the client
 // has sent PORT or EPRT since, one that the server makes. It begins at the first D line;
 // DX and DR without one close the listener. The end of a script closes all.
 func Play(t testing.TB, scripts ...string) *Server {
@@ -274,14 +280,25 @@ func (s *session) play(step step) error {
 		return s.say(step.text+"\r\n", step.line)
 	case sayRaw:
 		return s.say(step.text, step.line)
+	case sayOften:
+		s.note(s.script, "%s", step.line)
+		return stream(s.control, step.text, step.count)
 	case hear:
 		return s.hear(step.text)
 	case hearRaw:
 		return s.hearRaw(step.text)
 	case send:
 		return s.send(step, deadline)
+	case sendMany:
+		s.note(s.script, "%s", step.line)
+		if err := s.openData(deadline); err != nil {
+			return err
+		}
+		return stream(s.data, step.text, step.count)
 	case receive:
 		return s.receive(step, deadline)
+	case stranger:
+		return s.intrude(step.text, deadline)
 	case dataEnd:
 		return s.endData(false)
 	case dataCut:
@@ -290,6 +307,9 @@ func (s *session) play(step step) error {
 		return s.control.Close()
 	case cut:
 		return reset(s.control)
+	case wait:
+		time.Sleep(step.pause)
+		return nil
 	case awaitEnd:
 		return s.awaitEnd()
 	}
@@ -297,7 +317,7 @@ func (s *session) play(step step) error {
 }
 
 func (s *session) say(text, line string) error {
-	if strings.Contains(text, "{pasv}") || strings.Contains(text, "{port}") {
+	if strings.Contains(text, "{pasv}") || strings.Contains(text, "{port}") || strings.Contains(text, "{halves}") {
 		if err := s.endListening(); err != nil {
 			return err
 		}
@@ -310,6 +330,7 @@ func (s *session) say(text, line string) error {
 		text = strings.NewReplacer(
 			"{pasv}", fmt.Sprintf("%s,%d,%d", strings.ReplaceAll(s.host, ".", ","), port>>8, port&0xff),
 			"{port}", strconv.Itoa(port),
+			"{halves}", fmt.Sprintf("%d,%d", port>>8, port&0xff),
 		).Replace(text)
 		s.target = ""
 	}
@@ -415,6 +436,20 @@ func (s *session) send(step step, deadline time.Time) error {
 	if err != nil {
 		return fmt.Errorf("sent %d bytes of data of %d: %w", n, len(data), err)
 	}
+	return nil
+}
+
+// intrude sends data from another host than the server's. The client may close that
+// connection at any moment.
+func (s *session) intrude(text string, deadline time.Time) error {
+	dialer := net.Dialer{Deadline: deadline, LocalAddr: &net.TCPAddr{IP: net.ParseIP(FreshHost())}}
+	conn, err := dialer.Dial("tcp4", s.target)
+	if err != nil {
+		return err
+	}
+	s.keep(conn)
+	_, err = io.WriteString(conn, text)
+	s.note(s.script, "DS %s, %v", escape(text), err)
 	return nil
 }
 

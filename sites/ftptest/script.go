@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A step is one line of a script.
@@ -14,6 +15,7 @@ type step struct {
 	text   string // what follows the verb; unquoted where the verb quotes
 	count  int    // the number of bytes that follows the verb, or -1
 	bare   bool   // nothing follows the verb
+	pause  time.Duration
 }
 
 // A verb is what a line of a script begins with.
@@ -23,14 +25,19 @@ type verb string
 const (
 	say      verb = "S:"
 	sayRaw   verb = "S!"
+	sayOften verb = "S*"
 	hear     verb = "C:"
 	hearRaw  verb = "C!"
+	mayHear  verb = "C?"
 	send     verb = "D>"
+	sendMany verb = "D*"
 	receive  verb = "D<"
+	stranger verb = "DS"
 	dataEnd  verb = "DX"
 	dataCut  verb = "DR"
 	end      verb = "X"
 	cut      verb = "R"
+	wait     verb = "T"
 	awaitEnd verb = "W"
 )
 
@@ -43,15 +50,18 @@ const (
 	quoted                // a Go string literal
 	quotedOrCount         // that, or a number of bytes
 	anyOrNothing          // that, or nothing
+	countedQuoted         // perhaps a number of times, and a Go string literal
+	period                // a time.Duration
 )
 
 // operands is never written to.
 var operands = map[verb]operand{
-	say: plain, sayRaw: quoted,
-	hear: plain, hearRaw: quoted,
-	send: quotedOrCount, receive: anyOrNothing,
+	say: plain, sayRaw: quoted, sayOften: countedQuoted,
+	hear: plain, hearRaw: quoted, mayHear: plain,
+	send: quotedOrCount, sendMany: countedQuoted, receive: anyOrNothing, stranger: quoted,
 	dataEnd: nothing, dataCut: nothing,
-	end: nothing, cut: nothing, awaitEnd: nothing,
+	wait: period,
+	end:  nothing, cut: nothing, awaitEnd: nothing,
 }
 
 // parseScript returns the steps of a script.
@@ -87,7 +97,23 @@ func parseStep(line string) (step, error) {
 	case kind == nothing:
 		return s, fmt.Errorf("%s stands alone", word)
 	}
-	if kind != quoted {
+	switch kind {
+	case period:
+		var err error
+		if s.pause, err = time.ParseDuration(text); err != nil {
+			return s, fmt.Errorf("%s wants a time", word)
+		}
+		return s, nil
+	case countedQuoted:
+		if number, rest, ok := strings.Cut(text, " "); ok && text[0] != '"' {
+			n, err := strconv.Atoi(number)
+			if err != nil {
+				return s, fmt.Errorf("%s wants a number of times", word)
+			}
+			s.count, text = n, rest
+		}
+	case quoted:
+	default:
 		if n, err := strconv.Atoi(text); err == nil && n >= 0 {
 			s.count = n
 			return s, nil
