@@ -294,8 +294,8 @@ func (w *walk) descend(ctx context.Context, dir sites.Pathname, steps []step, tr
 			full = full || !room
 			return room && ctx.Err() == nil
 		})
-		if full && err == nil {
-			err = sites.TooLarge(dir)
+		if full {
+			return w.fail(ctx, sites.TooLarge(dir)) // nor is there time for all that is below it
 		}
 		if err != nil && !trust.forgives(err) && !w.fail(ctx, err) {
 			return false

@@ -13,6 +13,7 @@ import (
 const (
 	maxReplyLine  = 16 << 10 // bytes
 	maxReplyBytes = 1 << 20  // bytes, all lines
+	lineRoom      = 16       // bytes that a line takes beside its text: empty ones count too
 )
 
 // Reply is one reply of a server (RFC 959 section 4.2).
@@ -42,9 +43,9 @@ func (r Reply) Last() string {
 
 // size returns how many bytes the reply takes.
 func (r Reply) size() int {
-	n := len("123 ")
+	n := 4 * lineRoom
 	for _, l := range r.Lines {
-		n += len(l) + len("\r\n")
+		n += len(l) + lineRoom
 	}
 	return n
 }
@@ -170,8 +171,7 @@ func readReply(r io.ByteReader) (Reply, error) {
 			}
 			return Reply{}, err
 		}
-		// Empty lines count too: each takes room in Lines.
-		if size += len(line) + len("\r\n"); size > maxReplyBytes {
+		if size += len(line) + lineRoom; size > maxReplyBytes {
 			return Reply{}, protocolError("a reply of more than %d bytes", maxReplyBytes)
 		}
 		c, rest, ok := cutCode(line)
