@@ -120,15 +120,19 @@ func TestReplyText(t *testing.T) {
 	}
 }
 
-// FuzzReply reads arbitrary bytes as replies: each is within the limits, and
-// none holds the end of a line.
+// FuzzReply reads arbitrary bytes as replies: each is within the limits, none holds the end
+// of a line, and all of them together hold no more than was read.
 func FuzzReply(f *testing.F) {
 	for _, seed := range []string{"226 done\r\n", "211-a\r\n b\r\n211 c\r\n", "\xff\xfd\x01226 a\xff\xffb\r\n", "226 \xff\xfax\xff\xf0\r\x00\r\n", "1-\n\n\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r, _ := replyReader(string(text))
+		r, answers := replyReader(string(text))
+		total := 0
 		for {
+			if total > len(text) || answers.Len() > len(text) {
+				t.Fatalf("%d bytes of replies and %d answered, of %d", total, answers.Len(), len(text))
+			}
 			reply, err := readReply(r)
 			if err != nil {
 				return
@@ -137,6 +141,7 @@ func FuzzReply(f *testing.F) {
 			for _, l := range reply.Lines {
 				size += len(l)
 			}
+			total += size
 			if reply.Code < 0 || reply.Code > 999 || size > maxReplyBytes+maxReplyLine || len(reply.Lines) > maxReplyBytes ||
 				slices.ContainsFunc(reply.Lines, func(l string) bool { return strings.Contains(l, "\n") }) {
 				t.Fatalf("read %d with %d bytes in %d lines", reply.Code, size, len(reply.Lines))

@@ -294,6 +294,9 @@ func (s *session) play(step step) error {
 		if err := s.openData(deadline); err != nil {
 			return err
 		}
+		if err := s.data.SetDeadline(time.Time{}); err != nil { // it may take as long as it takes
+			return err
+		}
 		return stream(s.data, step.text, step.count)
 	case receive:
 		return s.receive(step, deadline)
@@ -308,8 +311,7 @@ func (s *session) play(step step) error {
 	case cut:
 		return reset(s.control)
 	case wait:
-		time.Sleep(step.pause)
-		return nil
+		return s.wait(step.pause)
 	case awaitEnd:
 		return s.awaitEnd()
 	}
@@ -379,6 +381,16 @@ func (s *session) hearRaw(want string) error {
 	}
 	if string(got) != want {
 		return fmt.Errorf("expected %q, got %q", want, got)
+	}
+	return nil
+}
+
+// wait waits for a time, or until all is closed.
+func (s *session) wait(d time.Duration) error {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(min(time.Until(end), 10*time.Millisecond)) {
+		if why := s.why(); why != nil {
+			return why
+		}
 	}
 	return nil
 }

@@ -273,3 +273,43 @@ func wasReset(err error) bool {
 	const wsaeConnReset = 10054 // what Windows says for it
 	return code == syscall.ECONNRESET || code == wsaeConnReset && os.PathSeparator == '\\'
 }
+
+// TestAnswer asks a server in several sessions and out of order.
+func TestAnswer(t *testing.T) {
+	s := Answer(t, `
+		S: 220 hello
+		C: SIZE a
+		S: 213 1
+		C: SIZE a
+		S: 213 2
+		C: SIZE *
+		S! "213 "
+		S* 3 "{n} "
+		S! "\r\n"
+		C: RETR a
+		S: 150 go
+		D* 2 "x{n}"
+		DX
+		S: 226 done
+		C? NOOP
+		S: 250 never mind
+	`)
+	c := login(t, s)
+	c.do("550", "MLST none")
+	c.do("213 1", "SIZE a")
+	c.do("213 0 1 2 ", "SIZE b")
+	other := login(t, s)
+	other.do("213 2", "SIZE a")
+	c.do("213 2", "SIZE a")
+	data := c.passive(s)
+	c.do("150", "RETR a")
+	if got, err := io.ReadAll(data); string(got) != "x0x1" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := data.Close(); err != nil {
+		t.Error(err)
+	}
+	c.expect("226")
+	c.do("502", "WHAT")
+	c.do("221", "QUIT")
+}

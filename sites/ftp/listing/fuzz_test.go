@@ -36,7 +36,7 @@ func seeds(f *testing.F, add func(line string)) {
 // check fails if no honest directory has such an entry.
 func check(t *testing.T, e sites.Entry) {
 	t.Helper()
-	if e.Name == "" || e.Name == "." || e.Name == ".." || strings.ContainsAny(e.Name, "/\x00\n") ||
+	if len(e.Name) >= sites.MaxPath || e.Name == "" || e.Name == "." || e.Name == ".." || strings.ContainsAny(e.Name, "/\x00\n") ||
 		e.Size < -1 || e.Size >= 0 && e.Type != sites.File || e.Target != "" && e.Type != sites.Link || e.Modified.Year() > 9999 || e.Coarse && e.Modified.IsZero() {
 		t.Errorf("%+v", e)
 	}
@@ -52,7 +52,12 @@ func FuzzListing(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for command := range formats {
-			p := New(command, now, func(e sites.Entry) bool { check(t, e); return true })
+			size := 0
+			p := New(command, now, func(e sites.Entry) bool {
+				check(t, e)
+				size += len(e.Name) + len(e.Target)
+				return true
+			})
 			lines := 0
 			for line := range strings.SplitSeq(text, "\n") {
 				lines++
@@ -62,6 +67,9 @@ func FuzzListing(f *testing.F) {
 				}
 			}
 			p.End()
+			if size > len(text) {
+				t.Errorf("%s: %d bytes of entries of %d", command, size, len(text))
+			}
 			unread, kept := p.Unread()
 			if p.Entries()+unread > lines || len(kept) > maxKept || len(kept) > unread || p.trial != nil || p.waits {
 				t.Errorf("%s: %d entries and %d unread of %d lines; kept %q", command, p.Entries(), unread, lines, kept)
