@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"rsexec/sites"
 	"rsexec/sites/ftpd"
@@ -349,4 +350,40 @@ func TestMatchEnds(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestMatchWithoutEnd searches directories that a site makes up as it is asked: without
+// end, or each with another one in it.
+func TestMatchWithoutEnd(t *testing.T) {
+	net := newNetwork(t)
+	long := strings.Repeat("x", 4000) // all entries share it, so that the test needs little memory
+	for _, test := range []struct {
+		name string
+		list Lister
+		want sites.Kind
+	}{
+		{"one directory without end", func(ctx context.Context, _ sites.Site, dir sites.Pathname, yield func(sites.Entry) bool) error {
+			if strings.HasSuffix(dir.Path, long) {
+				return nil
+			}
+			for yield(sites.Entry{Name: long, Type: sites.Directory, Size: -1}) {
+			}
+			return nil
+		}, sites.Unsupported},
+		{"directories in each other", func(ctx context.Context, _ sites.Site, dir sites.Pathname, yield func(sites.Entry) bool) error {
+			// Each has another size, so that no two list the same.
+			yield(sites.Entry{Name: "dir", Type: sites.Directory, Size: int64(len(dir.Path))})
+			return nil
+		}, sites.Protocol},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+			defer stop()
+			n := 0
+			err := (&Resolver{Network: net}).Match(ctx, "LOCAL:/a/**/b", test.list, func(Place) bool { n++; return true })
+			if sites.KindOf(err) != test.want || len(err.Error()) > 1000 {
+				t.Errorf("%v, want an error of kind %v", err, test.want)
+			}
+		})
+	}
 }
