@@ -24,6 +24,7 @@ import (
 type hostile struct {
 	name    string
 	server  string // as ftptest.Answer has it: where it differs from an honest one
+	tls     bool   // it offers TLS, and is certified
 	hurried bool   // the site is given up soon, for it stays silent
 	options string // of the site, as its URL has them
 	run     string // the statements; the server is SITE1, and HERE a folder of this host
@@ -344,6 +345,35 @@ var hostiles = []hostile{
 		kind: "other", status: 1, says: []string{"451 disk"}},
 }
 
+// hostileTLS is the table of what servers with TLS may do, or whoever is in between.
+var hostileTLS = []hostile{
+	{name: "under TLS all is well", tls: true, server: whole + listing("type=file;size=5; f"), run: look + "\n" + fetch, disk: fetched},
+	{name: "a reply in the clear behind that to AUTH", tls: true, server: "C: AUTH TLS\nS! \"234 go\\r\\n230 in\\r\\n\"\nTLS", run: look,
+		kind: "protocol", status: 1, says: []string{"there was more behind the reply to AUTH, in the clear"}, unsent: []string{"USER", "PASS"}},
+	{name: "no TLS behind the reply to AUTH", tls: true, server: "C: AUTH TLS\nS: 234 go\nS: 230 you are in", run: look,
+		kind: "protocol", status: 1, says: []string{"behind the reply to AUTH, in the clear"}, unsent: []string{"USER", "PASS"}},
+	{name: "AUTH is refused where TLS is demanded", server: "C: AUTH TLS\nS: 500 what", options: "&tls=require", run: look,
+		kind: "unsupported", status: 1, says: []string{"it offers no TLS", "tls=require demands it"}, unsent: []string{"USER", "PASS"}},
+	{name: "AUTH is refused where data is to be private", server: "C: AUTH TLS\nS: 500 what", options: "&data=private", run: look,
+		kind: "unsupported", status: 1, says: []string{"it offers no TLS", "data=private demands it"}, unsent: []string{"USER", "PASS"}},
+	{name: "AUTH is refused today", tls: true, server: "C: AUTH TLS\nS: 234 go\nTLS\nC: AUTH TLS\nS: 502 not today\nC: NOOP\nX", run: "SITES\nQUOTE SITE1 HELP",
+		kind: "untrusted", status: 1, says: []string{"it offered TLS before and does not now, so the password is not sent"}},
+	{name: "a certificate for another", tls: true, options: "&tls-pin=" + strings.Repeat("ab", 32), run: look,
+		kind: "untrusted", status: 1, says: []string{"its certificate is not the one that it is to show", "set tls-pin="}, unsent: []string{"USER", "PASS"}},
+	{name: "data cannot be protected", tls: true, server: "C: PROT P\nS: 536 no", run: look,
+		kind: "unsupported", status: 1, says: []string{"it protects no data connections"}, unsent: []string{"MLSD"}},
+	{name: "a listing cut short without TLS's word that this is the end", tls: true, server: "C: MLSD*\nS: 150 go\nD> \"type=file;size=5; f\\r\\n\"\nDC\nS: 226 done", run: look,
+		kind: "unreachable", status: 4, says: []string{"  f\n", "its data connection was closed without the close_notify of TLS"}},
+	{name: "a file cut short without it", tls: true, server: after150 + "D> \"hel\"\nDC\nS: 226 done", run: "TYPE SITE1:/f",
+		kind: "unreachable", status: 4, says: []string{"hel", "some of it may be missing"}},
+	{name: "a copy cut short without it", tls: true, server: after150 + "D> \"hel\"\nDC\nS: 226 done\nC: RETR /f\nS: 150 go\nD> \"hello\"\nDX\nS: 226 done", run: fetch, disk: fetched},
+	{name: "a copy without it whose size is right", tls: true, server: after150 + "D> \"hello\"\nDC\nS: 226 done", run: fetch, disk: fetched},
+	{name: "data in the clear", tls: true, server: "C: PROT P\nS: 200 of course\nC: MLSD*\nS: 150 go\nD> \"type=file;size=5; f\\r\\n\"\nDX\nS: 226 done", run: look,
+		kind: "unreachable", status: 4, says: []string{"no data connection", "TLS could not be begun"}, hides: []string{"  f\n"}},
+	{name: "data that never begins TLS", tls: true, hurried: true, server: "C: MLSD*\nS: 150 go\nT 10s", run: look,
+		kind: "unreachable", status: 4, says: []string{"no data connection"}},
+}
+
 // hashing has the server list HASH.
 const hashing = "C: FEAT\nS! \"211-x\\r\\n MLST type*;size*;\\r\\n HASH SHA-256*\\r\\n SIZE\\r\\n211 e\\r\\n\"\n"
 
@@ -378,7 +408,7 @@ const long = 3 * time.Second
 
 // TestHostileServers plays each of the dialogues, as text and as JSON.
 func TestHostileServers(t *testing.T) {
-	for _, h := range slices.Concat(hostiles, odds()) {
+	for _, h := range slices.Concat(hostiles, hostileTLS, odds()) {
 		t.Run(h.name, func(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
@@ -395,7 +425,15 @@ const hurry = "&timeout=400ms&stall-timeout=600ms"
 
 // play performs the statements of h against its server.
 func (h *hostile) play(t *testing.T, asJSON bool) {
-	server := ftptest.Answer(t, h.server)
+	var server *ftptest.Server
+	options := "/?dsk=no" + h.options
+	if h.tls {
+		authority := ftptest.NewAuthority(t)
+		server = ftptest.AnswerTLS(t, authority, h.server)
+		options += "&tls-ca=" + authority.File()
+	} else {
+		server = ftptest.Answer(t, h.server)
+	}
 	folder, err := os.MkdirTemp("", "hostile")
 	if err != nil {
 		t.Fatal(err)
@@ -405,7 +443,6 @@ func (h *hostile) play(t *testing.T, asJSON bool) {
 			t.Error(err)
 		}
 	})
-	options := "/?dsk=no" + h.options
 	if h.hurried {
 		options += hurry
 	}

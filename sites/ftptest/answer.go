@@ -1,8 +1,8 @@
 package ftptest
 
 import (
-	"bufio"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -88,7 +88,33 @@ const honest = `
 // test ends fails t, unless it stands below C? in the place of C:.
 func Answer(t testing.TB, script string) *Server {
 	t.Helper()
+	return answering(t, script, honest, nil)
+}
+
+// honestTLS is what a server with TLS answers besides.
+const honestTLS = `
+	C: AUTH TLS
+	S: 234 go
+	TLS
+	C: PBSZ 0
+	S: 200 ok
+	C: PROT P
+	S: 200 ok
+	DT
+`
+
+// AnswerTLS is Answer for a server that an authority certifies, and that offers TLS.
+func AnswerTLS(t testing.TB, a *Authority, script string) *Server {
+	t.Helper()
+	return answering(t, script, honestTLS+honest, a)
+}
+
+func answering(t testing.TB, script, honest string, authority *Authority) *Server {
+	t.Helper()
 	a := &answerer{player: &player{t: t, host: FreshHost(), begun: 1, logs: make([]strings.Builder, 1), ended: make(chan struct{})}}
+	if authority != nil {
+		a.tls = &tls.Config{Certificates: []tls.Certificate{authority.Issue(a.host)}}
+	}
 	greeting, answers, err := parseAnswers(script)
 	if err != nil {
 		t.Fatalf("ftptest: %v", err)
@@ -164,7 +190,7 @@ func (a *answerer) accept(listener *net.TCPListener) {
 
 // serve answers one client until one of the two ends the connection.
 func (a *answerer) serve(conn *net.TCPConn) {
-	s := &session{player: a.player, control: conn, r: bufio.NewReader(conn)}
+	s := a.session(0, conn)
 	defer s.close()
 	a.note(0, "--- a client")
 	for steps := a.greeting; a.perform(s, steps); {
@@ -196,7 +222,7 @@ func (a *answerer) perform(s *session, steps []step) bool {
 			return false
 		case err != nil && step.verb[0] == 'D':
 			a.note(0, "%s: %v", step.line, err)
-			_ = s.endData(false) // it has ended already, or was never begun
+			_ = s.endData(net.Conn.Close) // it has ended already, or was never begun
 			return s.say("426 cut\r\n", "426 cut") == nil
 		case err != nil:
 			a.note(0, "%s: %v", step.line, err)

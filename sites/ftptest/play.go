@@ -3,6 +3,7 @@ package ftptest
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,9 @@ const (
 //	DS "text"     a stranger, at another host, sends data to where the client listens
 //	DX            the server closes the data connection
 //	DR            it resets the data connection
+//	DC            it closes the data connection without the word of TLS that this is the end
+//	TLS           TLS begins on the control connection (AnswerTLS only)
+//	DT            from now on it begins on data connections with the first D line
 //	T 50ms        the server waits
 //	X             it closes the control connection; the script goes on
 //	R             it resets the control connection; the script goes on
@@ -110,6 +114,7 @@ type player struct {
 	t       testing.TB
 	host    string
 	scripts [][]step
+	tls     *tls.Config   // of all connections; nil: there is no TLS
 	done    chan struct{} // closed when all scripts have been played
 	ended   chan struct{} // closed when all goroutines have ended
 
@@ -227,7 +232,7 @@ func (p *player) finish() {
 
 // play plays script n with the client at the other end of conn.
 func (p *player) play(n int, conn *net.TCPConn) {
-	s := &session{player: p, script: n, control: conn, r: bufio.NewReader(conn)}
+	s := p.session(n, conn)
 	defer p.markPlayed()
 	defer s.close()
 	for _, step := range p.scripts[n] {
@@ -258,11 +263,18 @@ func (p *player) markPlayed() {
 type session struct {
 	*player
 	script   int
-	control  *net.TCPConn
+	below    *net.TCPConn // what control goes over
+	control  net.Conn
 	r        *bufio.Reader    // of control
 	listener *net.TCPListener // for the next data connection; nil if none
 	target   string           // the client's PORT, if no listener was opened since
-	data     *net.TCPConn     // nil if none
+	private  bool             // data connections are under TLS
+	wire     *net.TCPConn     // what data goes over; nil if none
+	data     net.Conn
+}
+
+func (p *player) session(script int, conn *net.TCPConn) *session {
+	return &session{player: p, script: script, below: conn, control: conn, r: bufio.NewReader(conn)}
 }
 
 func (s *session) play(step step) error {
@@ -303,13 +315,20 @@ func (s *session) play(step step) error {
 	case stranger:
 		return s.intrude(step.text, deadline)
 	case dataEnd:
-		return s.endData(false)
+		return s.endData(net.Conn.Close)
+	case dataStop:
+		return s.endData(func(net.Conn) error { return s.wire.Close() })
 	case dataCut:
-		return s.endData(true)
+		return s.endData(func(net.Conn) error { return reset(s.wire) })
+	case dataTLS:
+		s.private = true
+		return nil
+	case beginTLS:
+		return s.begin()
 	case end:
 		return s.control.Close()
 	case cut:
-		return reset(s.control)
+		return reset(s.below)
 	case wait:
 		return s.wait(step.pause)
 	case awaitEnd:
@@ -406,15 +425,32 @@ func (s *session) awaitEnd() error {
 
 // openData makes the data connection if there is none yet.
 func (s *session) openData(deadline time.Time) error {
-	if s.data == nil {
-		data, err := s.connectData(deadline)
-		if err != nil {
-			return fmt.Errorf("no data connection: %w", err)
-		}
-		s.keep(data)
-		s.data = data
+	if s.data != nil {
+		return s.data.SetDeadline(deadline)
 	}
-	return s.data.SetDeadline(deadline)
+	wire, err := s.connectData(deadline)
+	if err != nil {
+		return fmt.Errorf("no data connection: %w", err)
+	}
+	s.keep(wire)
+	s.wire, s.data = wire, wire
+	if err := wire.SetDeadline(deadline); err != nil || !s.private {
+		return err
+	}
+	c := tls.Server(wire, s.tls)
+	s.data = c
+	return c.Handshake()
+}
+
+// begin begins TLS on the control connection.
+func (s *session) begin() error {
+	if s.tls == nil {
+		return errors.New("nobody certifies it")
+	}
+	c := tls.Server(s.below, s.tls)
+	s.note(s.script, "TLS")
+	s.control, s.r = c, bufio.NewReader(c)
+	return c.Handshake()
 }
 
 func (s *session) connectData(deadline time.Time) (*net.TCPConn, error) {
@@ -485,19 +521,15 @@ func (s *session) receive(step step, deadline time.Time) error {
 	if !step.bare && string(got) != step.text {
 		return fmt.Errorf("expected the data %q, got %q", step.text, got)
 	}
-	return s.endData(false)
+	return s.endData(net.Conn.Close)
 }
 
-// endData closes or resets the data connection, and closes its listener.
-func (s *session) endData(cut bool) error {
+// endData ends the data connection in a way, and closes its listener.
+func (s *session) endData(in func(net.Conn) error) error {
 	var err error
 	if s.data != nil {
-		if cut {
-			err = reset(s.data)
-		} else {
-			err = s.data.Close()
-		}
-		s.data = nil
+		err = in(s.data)
+		s.data, s.wire = nil, nil
 	}
 	s.target = ""
 	return errors.Join(err, s.endListening())
@@ -515,7 +547,7 @@ func (s *session) endListening() error {
 // close closes what the script has left open.
 func (s *session) close() {
 	// X, R or the end of the test may have closed them.
-	_ = s.endData(false)
+	_ = s.endData(net.Conn.Close)
 	_ = s.control.Close()
 }
 

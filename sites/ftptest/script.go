@@ -34,6 +34,9 @@ const (
 	receive  verb = "D<"
 	stranger verb = "DS"
 	dataEnd  verb = "DX"
+	dataStop verb = "DC"
+	dataTLS  verb = "DT"
+	beginTLS verb = "TLS"
 	dataCut  verb = "DR"
 	end      verb = "X"
 	cut      verb = "R"
@@ -59,7 +62,7 @@ var operands = map[verb]operand{
 	say: plain, sayRaw: quoted, sayOften: countedQuoted,
 	hear: plain, hearRaw: quoted, mayHear: plain,
 	send: quotedOrCount, sendMany: countedQuoted, receive: anyOrNothing, stranger: quoted,
-	dataEnd: nothing, dataCut: nothing,
+	dataEnd: nothing, dataCut: nothing, dataStop: nothing, dataTLS: nothing, beginTLS: nothing,
 	wait: period,
 	end:  nothing, cut: nothing, awaitEnd: nothing,
 }
