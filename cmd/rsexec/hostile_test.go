@@ -341,6 +341,8 @@ var hostiles = []hostile{
 	{name: "the server hangs up between the data and 226, but not again", server: after150 + "D> \"hello\"\nDX\nX\nC: RETR /f\nS: 150 go\nD> \"hello\"\nDX\nS: 226 done\n", run: fetch, disk: fetched},
 	{name: "the data breaks off, and 226", server: after150 + "D> \"he\"\nDR\nS: 226 done", run: "TYPE SITE1:/f",
 		kind: "unreachable", status: 4, says: []string{"the data connection was lost"}},
+	{name: "a file that never ends", server: after150 + "D* \"" + strings.Repeat("x", 1000) + "\"", run: fetch,
+		kind: "protocol", status: 1, says: []string{"bytes have come of a file that holds 5, as it says"}},
 	{name: "the end of a listing is refused", server: "C: MLSD*\nS: 150 go\nD> \"type=file;size=1; f\\r\\n\"\nDX\nS: 451 disk", run: look,
 		kind: "other", status: 1, says: []string{"451 disk"}},
 }

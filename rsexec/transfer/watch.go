@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -30,13 +31,17 @@ func (w *work) watched(ctx context.Context, work func(context.Context) error) er
 	return err
 }
 
+// surplus is how many bytes more than its size may come of a file before its size is asked
+// for again: it may have grown since.
+const surplus = 64 << 20
+
 // watch asks now and then how much has arrived, until ctx ends.
 func (w *work) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	const counts = 5 // looks at what is counted here for one question to a site
 	tick := time.NewTicker(w.limits.look / counts)
 	defer tick.Stop()
 	stall := w.stallTimeout()
-	last, since := int64(-1), time.Now()
+	last, since, size := int64(-1), time.Now(), w.row.Size
 	for n := 1; ; n++ {
 		select {
 		case <-tick.C:
@@ -54,10 +59,31 @@ func (w *work) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			if w.ask.Progress != nil && now > 0 {
 				w.ask.Progress(now)
 			}
+			if size >= 0 && now > size+surplus && !w.ask.ASCII {
+				if size = w.sizeAgain(ctx, size); now > size+surplus {
+					stop(&sites.Error{Site: w.ask.Source.Site, Kind: sites.Protocol, Msg: fmt.Sprintf("%d bytes have come of a file that holds %d, as it says", now, size)})
+					return
+				}
+			}
 		case stall > 0 && time.Since(since) > stall && w.maySendMore(now):
 			stop(&sites.Error{Kind: sites.Unreachable, Msg: fmt.Sprintf("no byte has arrived for %v, after %d", stall, now)})
 			return
 		}
+	}
+}
+
+// sizeAgain returns how large the source is now. Where its site is too busy to say, it may
+// have grown to any size.
+func (w *work) sizeAgain(ctx context.Context, before int64) int64 {
+	ctx, stop := context.WithTimeout(ctx, w.limits.settle)
+	defer stop()
+	switch e, err := w.ask.From.Stat(ctx, w.ask.Source.Path); {
+	case sites.KindOf(err) == sites.Cancelled, sites.KindOf(err).Retryable():
+		return math.MaxInt64 - surplus
+	case err != nil:
+		return before
+	default:
+		return e.Size
 	}
 }
 
