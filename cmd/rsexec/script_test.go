@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"rsexec/sites/ftptest"
 	"strings"
 	"testing"
 
@@ -37,7 +38,8 @@ func (a apart) Run() int {
 
 // TestScripts performs the files of testdata/script, which are also the
 // documentation of the command line. $EXAMPLES is the folder of the example
-// scripts. Beside testscript's own commands there are
+// scripts; $CA is the certificate of an authority that certifies $CERT, with its key in
+// $KEY, for 127.0.0.1. Beside testscript's own commands there are
 //
 //	serve NAME DIR [FLAGS]   starts "rsexec serve" on DIR and puts the site's
 //	                         URL in $NAME; its log goes to NAME.log
@@ -45,11 +47,17 @@ func (a apart) Run() int {
 //	                         for logging in, with the lines of FILE
 //	status N COMMAND...      performs a command that has to exit with status N
 func TestScripts(t *testing.T) {
+	authority := ftptest.NewAuthority(t)
+	cert, key := authority.IssueFiles("127.0.0.1")
+	ca := authority.File()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("CA", ca)
+			env.Setenv("CERT", cert)
+			env.Setenv("KEY", key)
 			examples, err := filepath.Abs("../../examples")
 			env.Setenv("EXAMPLES", examples)
 			return err

@@ -154,6 +154,9 @@ func (p Plan) Explain() string {
 		}
 		b.WriteString(line)
 	}
+	if how := p.Protection(f); how != "" {
+		fmt.Fprintf(&b, "\nThe data is %s.\n", how)
+	}
 	if len(p.Ladder) > 1 {
 		b.WriteString("\nIf that is refused:\n")
 		for _, f := range p.Ladder[1:] {

@@ -148,6 +148,7 @@ func TestExplain(t *testing.T) {
 		return r
 	}
 	old := func(r Request) Request { return both(r, func(s *Site) { s.Old = true }) }
+	protected := func(r Request) Request { return both(r, func(s *Site) { s.TLS, s.Private = true, true }) }
 	requests := map[string]Request{
 		"append":           request("APPE"),
 		"append-1973":      old(request("APPE")),
@@ -168,13 +169,26 @@ func TestExplain(t *testing.T) {
 		"copy-no-cpfr":     request("STOR"),
 		"copy-one-session": request("STOR"),
 		"copy-odd-name":    request("STOR"),
+		"copy-tls":         protected(request("STOR")),
+		"copy-tls-ipv6":    protected(request("STOR")),
+		"append-tls-bare":  protected(request("APPE")),
+		"append-tls-clear": protected(request("APPE")),
+		"append-tls-one":   protected(request("APPE")),
 	}
 	edit := func(name string, change func(*Request)) {
 		r := requests[name]
 		change(&r)
 		requests[name] = r
 	}
-	for _, name := range []string{"copy", "copy-ipv6", "copy-from-local", "copy-long-name", "copy-one-site", "copy-no-cpfr", "copy-one-session", "copy-odd-name"} {
+	edit("copy-tls-ipv6", func(r *Request) {
+		*r = both(*r, func(s *Site) { s.Addr = netip.MustParseAddr("2001:db8::" + s.Name[4:]) })
+	})
+	edit("append-tls-bare", func(r *Request) {
+		*r = both(*r, func(s *Site) { s.Lacks = func(verb string) bool { return verb == "SSCN" || verb == "CPSV" } })
+	})
+	edit("append-tls-clear", func(r *Request) { *r = both(*r, func(s *Site) { s.Private = false }) })
+	edit("append-tls-one", func(r *Request) { r.Dest.Site.TLS, r.Dest.Site.Private = false, false })
+	for _, name := range []string{"copy", "copy-ipv6", "copy-tls", "copy-tls-ipv6", "copy-from-local", "copy-long-name", "copy-one-site", "copy-no-cpfr", "copy-one-session", "copy-odd-name"} {
 		edit(name, func(r *Request) { r.Final, r.Dest.Path = r.Dest.Path, ".rsexec."+r.Dest.Path+".abcdefgh" })
 	}
 	edit("append-rfc478", func(r *Request) { r.Choreography = "rfc478" })

@@ -115,7 +115,7 @@ func Make(r Request) (Plan, error) {
 		return p, nil
 	}
 	return p, &sites.Error{Op: r.Verb, Site: r.Source.Site.Name, Path: r.Source.Path, Kind: sites.Unsupported,
-		Msg:  fmt.Sprintf("no way to %s is left (%s)", sites.Pathname{Site: r.Dest.Site.Name, Path: r.Dest.Path}, p.reasons()),
+		Msg:  fmt.Sprintf("no way to %s is left (%s)", sites.Pathname{Site: r.Dest.Site.Name, Path: cmp.Or(r.Final, r.Dest.Path)}, p.reasons()),
 		Hint: cmp.Or(p.Hint, "--route=auto allows the relay through this host, ROUTES --forget has what was refused tried again")}
 }
 
@@ -152,30 +152,47 @@ func (r Request) private() (names []string) {
 }
 
 // Privacy says why no figure from server to server is even tried, if that is because
-// others might see the data, and how it is protected on its way through this host; both
-// are "" where the data may be seen.
-func (p Plan) Privacy() (why, protection string) {
-	if p.Limited || !slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Clear }) {
-		return "", ""
+// others might see the data; else it is "".
+func (p Plan) Privacy() string {
+	switch {
+	case p.Limited, p.direct(), !slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Clear }),
+		slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Figure.Private && passed.Refused }):
+		return ""
 	}
 	names := p.private()
-	why = names[0] + private
+	who := names[0] + private
 	if len(names) == 2 {
-		why = strings.Join(names, " and ") + " keep their data connections private"
+		who = strings.Join(names, " and ") + " keep their data connections private"
 	}
 	for _, s := range []Site{p.Source.Site, p.Dest.Site} {
 		if !s.TLS {
-			return fmt.Sprintf("%s and %s has no TLS", why, s.Name), "in the clear only between this host and " + s.Name
+			return fmt.Sprintf("%s and %s has no TLS", who, s.Name)
 		}
 	}
-	protection = "protected on both sides of it"
 	if p.Source.Site.Addr.Is4() != p.Dest.Site.Addr.Is4() {
-		return "", protection // they could not reach each other anyhow
+		return "" // they could not reach each other anyhow
 	}
-	if slices.ContainsFunc(p.Passed, func(passed Passed) bool { return passed.Figure.Private && passed.Refused }) || p.direct() {
-		return "", protection
+	return who + " and neither server knows SSCN or CPSV"
+}
+
+// Protection tells how the data is protected by a figure; "" where no site has TLS.
+func (p Plan) Protection(f Figure) string {
+	s, d := p.Source.Site, p.Dest.Site
+	switch {
+	case !s.TLS && !d.TLS, f.OneSite:
+		return ""
+	case f.Private:
+		return "protected from server to server"
+	case !f.ThroughUser():
+		return "in the clear"
+	case !s.TLS && !s.Local:
+		return "in the clear only between " + s.Name + " and this host"
+	case !d.TLS && !d.Local:
+		return "in the clear only between this host and " + d.Name
+	case s.Local || d.Local:
+		return "protected"
 	}
-	return why + " and neither server knows SSCN or CPSV", protection
+	return "protected up to this host and from it on"
 }
 
 // direct reports whether a figure from server to server is on the ladder.
@@ -200,12 +217,14 @@ func candidates(r Request) []Figure {
 	return []Figure{Relay}
 }
 
-// serverToServer leaves out what nobody expects: protection where nothing is protected.
+// serverToServer leaves out what nobody expects: protection where nothing is protected, and
+// its forms for another version of the internet protocol.
 func (r Request) serverToServer() []Figure {
 	s, d := r.Source.Site, r.Dest.Site
+	four := s.Addr.Is4() || d.Addr.Is4()
 	return slices.DeleteFunc(ServerToServer(), func(f Figure) bool {
 		pinned := slices.Contains([]string{r.Choreography, s.Only, d.Only}, f.Name)
-		return f.Private && !(s.TLS && d.TLS) && !pinned
+		return f.Private && (!(s.TLS && d.TLS) && !pinned || f.IPv6 && four || f.IPv4 && !four)
 	})
 }
 

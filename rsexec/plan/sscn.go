@@ -13,13 +13,18 @@ import "slices"
 // that only sends, and closes with these unread, as ProFTPD 1.3.8 does, resets the
 // connection, and the other server loses what it has not read yet and may not notice.
 func overTLS(f Figure, client Role) Figure {
-	on := Row{Dest: Step{Command: "SSCN ON"}}
-	if client == Source {
-		on = Row{Source: on.Dest}
+	first, rest := f.Rows[0], f.Rows[1:]
+	if first.At(client).Command != "" {
+		first, rest = Row{}, f.Rows
 	}
+	if on := (Step{Command: "SSCN ON"}); client == Source {
+		first.Source = on
+	} else {
+		first.Dest = on
+	}
+	f.Rows = slices.Concat([]Row{first}, rest)
 	f.Name, f.Origin, f.Private, f.Client = "sscn", f.Origin+", and SSCN", true, client
 	f.Summary += ", the " + client.String() + " is the client of TLS"
-	f.Rows = slices.Concat([]Row{on}, f.Rows)
 	return f
 }
 

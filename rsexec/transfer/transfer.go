@@ -604,7 +604,7 @@ func (w *work) stepDown(why error) {
 // notePassed tells the person, in one line each and once, what is not tried because
 // it was refused before this process began.
 func (w *work) notePassed(next plan.Figure) {
-	if why, _ := w.plan.Privacy(); why != "" && w.Notice != nil && w.Routes.tellOnce(w.ask.Source.Site, w.ask.Dest.Site, why) {
+	if why := w.plan.Privacy(); why != "" && w.Notice != nil && w.Routes.tellOnce(w.ask.Source.Site, w.ask.Dest.Site, why) {
 		w.Notice(fmt.Sprintf("%s %s: %s; going on with %s", w.ask.Verb, w.ask.Dest, why, w.described(next)))
 	}
 	for _, passed := range w.plan.Passed {
@@ -630,13 +630,8 @@ func (w *work) note(err error, next plan.Figure) {
 // described tells what a figure is, and, where that is in question, who sees the data.
 func (w *work) described(f plan.Figure) string {
 	text := fmt.Sprintf("%s (%s)", f.Name, f.Summary)
-	if _, protection := w.plan.Privacy(); protection != "" && f.ThroughUser() {
-		text += ", " + protection
-	}
-	for _, s := range []plan.Site{w.plan.Source.Site, w.plan.Dest.Site} {
-		if s.TLS && !f.Private && !f.ThroughUser() && !f.OneSite {
-			return text + ", in the clear"
-		}
+	if how := w.plan.Protection(f); how != "" && !f.Private {
+		text += ", " + how
 	}
 	return text
 }
