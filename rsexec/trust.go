@@ -45,7 +45,7 @@ func (x *Executive) trust(ctx context.Context, c sites.Config, cert *x509.Certif
 
 // certificateText shows what tells a person which certificate it is.
 func certificateText(cert *x509.Certificate) string {
-	return fmt.Sprintf("  subject      %s\n  issuer       %s\n  valid        %s to %s\n  fingerprint  SHA-256 %s\n",
+	return fmt.Sprintf("  subject    %s\n  issuer     %s\n  valid      %s to %s\n  SHA-256    %s\n",
 		sites.Printable(cert.Subject.String()), sites.Printable(cert.Issuer.String()),
 		cert.NotBefore.Format("2006-01-02"), cert.NotAfter.Format("2006-01-02"), ftp.Pin(cert))
 }
