@@ -44,7 +44,7 @@ func Parse(typed string) (Name, error) {
 			file = "/" + file
 		}
 		user := host[:strings.LastIndexByte(host, '@')+1]
-		return Name{Head: scheme + user + strings.ToLower(host[len(user):]), Path: file}, nil
+		return Name{Head: scheme + Literal(user) + strings.ToLower(host[len(user):]), Path: file}, nil
 	}
 	// [AB]C is a pattern; only before a directory can it be nothing else.
 	if head, rest, ok := strings.Cut(typed, "]<"); ok && head[:min(1, len(head))] == "[" && isHead(head[1:]) && strings.Contains(rest, ">") {
@@ -72,14 +72,10 @@ func schemeOf(typed string) string {
 // WithoutPassword returns a pathname as it may be shown: a URL may hold a
 // password.
 func WithoutPassword(typed string) string {
-	scheme := schemeOf(typed)
-	host, _, _ := strings.Cut(typed[len(scheme):], "/")
-	at := strings.LastIndexByte(host, '@')
-	user, _, secret := strings.Cut(host[:max(at, 0)], ":")
-	if scheme == "" || !secret {
+	if schemeOf(typed) == "" {
 		return typed
 	}
-	return typed[:len(scheme)] + user + typed[len(scheme)+at:]
+	return sites.WithoutPassword(typed)
 }
 
 // isHead reports whether text can stand before the colon of a pathname: the

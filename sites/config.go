@@ -455,8 +455,13 @@ func (c *Config) SetURL(rawURL string) error {
 	return nil
 }
 
+// noOption does not repeat a name with signs in it: it may be what follows a "?" in a
+// password.
 func noOption(name string) error {
-	return &Error{Kind: Usage, Msg: fmt.Sprintf("no option %s; there are %s", Printable(name), strings.Join(OptionNames(), ", "))}
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-_") != "" {
+		name = "of that name"
+	}
+	return &Error{Kind: Usage, Msg: fmt.Sprintf("no option %s; there are %s", name, strings.Join(OptionNames(), ", "))}
 }
 
 // CheckName returns an error if name cannot name a site: a letter, then
@@ -469,7 +474,11 @@ func CheckName(name string) error {
 		ok = ok && (letter || i > 0 && (r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'))
 	}
 	if !ok || strings.EqualFold(name, LocalName) {
-		return &Error{Kind: Usage, Msg: fmt.Sprintf("%q cannot name a site", name),
+		shown := strconv.Quote(name)
+		if strings.ContainsAny(name, ":@") {
+			shown = "a URL" // and its password may be in it
+		}
+		return &Error{Kind: Usage, Msg: shown + " cannot name a site",
 			Hint: "a name is a letter, then letters, digits, -, _ or ., at least two in all, and not LOCAL"}
 	}
 	return nil
