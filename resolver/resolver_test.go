@@ -34,7 +34,7 @@ func tenSites(t testing.TB) *network {
 		"TWIN=ftp://u:p@"+alpha+"?dsk=no",
 		"SLOW=ftp://u:p@"+hanging(t)+"?dsk=no&timeout=150ms",
 		"DEAD=ftp://u:p@"+refusing(t)+"?dsk=no",
-		"WRONG=ftp://u:wrong@"+alpha+"?dsk=no",
+		"WRONG=ftp://u:other@"+alpha+"?dsk=no",
 	)
 }
 

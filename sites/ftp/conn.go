@@ -52,6 +52,7 @@ type Exchange struct {
 	Verb string // the command's first word
 	Line string // the command as it is shown: a password is masked
 
+	secret  string // what was masked; a server may repeat it
 	conn    *Conn
 	trace   *sites.Trace
 	events  chan<- *Exchange
@@ -121,11 +122,11 @@ func (c *Conn) upgrade(ctx context.Context, config *tls.Config) error {
 func (c *Conn) newExchange(ctx context.Context, line string, events chan<- *Exchange) *Exchange {
 	verb, arg, _ := strings.Cut(line, " ")
 	verb = strings.ToUpper(verb)
-	shown := line
+	shown, secret := line, ""
 	if (verb == "PASS" || verb == "ACCT") && arg != "" {
-		shown = verb + " xxxxx"
+		shown, secret = verb+" "+sites.PasswordMask, arg
 	}
-	return &Exchange{Verb: verb, Line: shown, conn: c, trace: sites.TraceOf(ctx), events: events,
+	return &Exchange{Verb: verb, Line: shown, secret: secret, conn: c, trace: sites.TraceOf(ctx), events: events,
 		started: make(chan struct{}), ended: make(chan struct{})}
 }
 
@@ -186,6 +187,7 @@ func (c *Conn) deliver(reply Reply, surplus bool) (ended *Exchange, broken error
 	}
 	c.mu.Unlock()
 
+	reply = reply.without(x.secret)
 	x.trace.SawReply(c.site, c.number, reply.Code, reply.Text())
 	switch outcome {
 	case Nonsense:

@@ -3,12 +3,15 @@ package ftp
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"rsexec/sites"
 	"rsexec/sites/ftpd"
+	"rsexec/sites/ftptest"
 )
 
 // TestPasswordIsAskedForOnce logs in several times at once: the password is asked for
@@ -47,5 +50,27 @@ func TestPasswordIsAskedForOnce(t *testing.T) {
 	}
 	if err := errors.Join(append(failures, f.Close())...); err != nil || asked.Load() != 2 {
 		t.Errorf("asked %d times; %v", asked.Load(), err)
+	}
+}
+
+// TestPasswordIsRepeated logs in at a server that repeats what it was sent.
+func TestPasswordIsRepeated(t *testing.T) {
+	server := ftptest.Play(t, `
+		S: 220 ready
+		C: USER anchor
+		S: 331 password
+		C: PASS secret
+		S: 530-'PASS secret': secretly
+		S: 530 no (secret), secret
+	`)
+	var traced []string
+	ctx := sites.WithTrace(within(t, patience), &sites.Trace{Reply: func(_ string, _, code int, text string) {
+		traced = append(traced, text)
+	}})
+	_, err := site(t, server, "tls=off").Quote(ctx, "NOOP")
+	checkKind(t, "log in", err, sites.Login)
+	want := "'PASS xxxxx': secretly / no (xxxxx), xxxxx"
+	if err == nil || !strings.Contains(err.Error(), want) || !slices.Contains(traced, want) {
+		t.Errorf("%v; traced %q", err, traced)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"rsexec/sites"
 )
@@ -31,6 +33,38 @@ func (r Reply) Text() string {
 		}
 	}
 	return strings.Join(lines, " / ")
+}
+
+// without returns the reply with a password masked that the server repeats as a word.
+func (r Reply) without(password string) Reply {
+	if password == "" || !strings.Contains(strings.Join(r.Lines, "\n"), password) {
+		return r
+	}
+	inWord := func(s string, decode func(string) (rune, int)) bool {
+		c, _ := decode(s)
+		return unicode.IsLetter(c) || unicode.IsDigit(c)
+	}
+	masked := Reply{r.Code, make([]string, len(r.Lines))}
+	for i, line := range r.Lines {
+		var b strings.Builder
+		for from := 0; ; {
+			n := strings.Index(line[from:], password)
+			if n < 0 {
+				b.WriteString(line[from:])
+				break
+			}
+			before, after := line[:from+n], line[from+n+len(password):]
+			b.WriteString(line[from : from+n])
+			if inWord(before, utf8.DecodeLastRuneInString) || inWord(after, utf8.DecodeRuneInString) {
+				b.WriteString(password)
+			} else {
+				b.WriteString(sites.PasswordMask)
+			}
+			from += n + len(password)
+		}
+		masked.Lines[i] = b.String()
+	}
+	return masked
 }
 
 // Last returns the text of the last line, which is where servers put values.

@@ -37,8 +37,8 @@ func (c command) text() string {
 	switch {
 	case c.tooLong:
 		return "(line too long)"
-	case c.verb == "PASS":
-		return "PASS ****"
+	case c.verb == "PASS", c.verb == "ACCT":
+		return c.verb + " ****"
 	case c.arg == "":
 		return c.verb
 	}
