@@ -1,6 +1,7 @@
 package rsexec
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type network struct {
 	mu     sync.Mutex
 	order  []string // the names, but for LOCAL
 	byName map[string]sites.Site
+	former []*ftp.Site // whose names others have by now
 	health map[string]*health
 
 	// What each site is, whatever it is called (see sites.Config.Identity), and
@@ -138,17 +140,35 @@ func (n *network) DSK() []sites.Site {
 }
 
 // Visit returns the site of a URL that is in no profile. It stays until the
-// end, under the URL without its password.
+// end, under the URL without its password. Without one, it is reached as before, or
+// as the site that has a name for the same user and server.
 func (n *network) Visit(url string) (sites.Site, error) {
 	c, err := sites.ParseURL("VISITED", url)
+	if e, ok := errors.AsType[*sites.Error](err); ok {
+		e.Site = sites.WithoutPassword(url)
+		return nil, e
+	}
 	if err != nil {
 		return nil, err
 	}
 	c.Name = strings.TrimSuffix(c.Identity(), ":21")
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if s, ok := n.byName[c.Name]; ok {
-		return s, nil
+	known := c.Password != ""
+	if names := n.called[c.Identity()]; !known && len(names) > 0 {
+		name, home := c.Name, c.Home
+		c = n.byName[names[0]].(*ftp.Site).Config()
+		c.Name, c.Home, known = name, home, true
+	}
+	if !known && c.User == sites.Anonymous {
+		c.Password = sites.AnonymousPassword
+	}
+	before, there := n.byName[c.Name].(*ftp.Site)
+	if there && (!known || before.Config() == c) {
+		return before, nil
+	}
+	if there { // another password; what is at work goes on with the one before
+		n.former = append(n.former, before)
 	}
 	s := ftp.New(c, n.options)
 	n.byName[c.Name] = s
@@ -223,6 +243,9 @@ func (n *network) close() error {
 	defer n.mu.Unlock()
 	var group errgroup.Group
 	for _, s := range n.byName {
+		group.Go(s.Close)
+	}
+	for _, s := range n.former {
 		group.Go(s.Close)
 	}
 	return group.Wait()

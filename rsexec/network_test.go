@@ -12,6 +12,7 @@ import (
 
 	"rsexec/grammar"
 	"rsexec/sites"
+	"rsexec/sites/ftp"
 	"rsexec/sites/ftpd"
 )
 
@@ -113,5 +114,54 @@ func write(t testing.TB, root, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// none is no kind of error.
+const none = sites.Other
+
+// TestVisit reaches a site by URLs with and without its password.
+func TestVisit(t *testing.T) {
+	url, _ := serve(t, map[string]string{"f": "text"})
+	bare := strings.Replace(url, ":p@", "@", 1)
+	named, err := sites.ParseURL("SITE1", url+"/home")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name   string
+		known  []sites.Config // by a name
+		visits []string
+		kinds  []sites.Kind // of the errors; none where it is reached
+	}{
+		{"another password", nil, []string{strings.Replace(url, ":p@", ":q@", 1), url, bare, url}, []sites.Kind{sites.Login, none, none, none}},
+		{"the site has a name", []sites.Config{named}, []string{bare}, []sites.Kind{none}},
+		{"no password", nil, []string{bare, url}, []sites.Kind{sites.Login, none}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n, err := newNetwork(test.known, ftp.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, u := range test.visits {
+				s, err := n.Visit(u)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s.Name() != bare {
+					t.Errorf("it is called %s", s.Name())
+				}
+				_, err = s.Stat(t.Context(), "/f")
+				if (err == nil) != (test.kinds[i] == none) || err != nil && sites.KindOf(err) != test.kinds[i] {
+					t.Errorf("visit %d: %v", i+1, err)
+				}
+				if home, err := s.Home(t.Context()); test.kinds[i] == none && (err != nil || home != "/") {
+					t.Errorf("its home is %q, %v", home, err)
+				}
+			}
+			if err := n.close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

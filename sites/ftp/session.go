@@ -158,6 +158,10 @@ func (s *Session) identify(ctx context.Context, password string) error {
 			if e.Kind != sites.Busy {
 				e.Kind, e.Hint = sites.Login, "check its user and password"
 			}
+			if c := s.site.config; e.Kind == sites.Login && password == "" {
+				e.Hint = fmt.Sprintf("it was given no password: name the site with it, as in --site NAME=%s://%s:password@%s, or keep it in ~/.netrc",
+					c.Scheme, c.User, c.Address())
+			}
 			return e
 		case x.Verb == "PASS" || reply.Code == 332:
 			return &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Code: reply.Code, Text: reply.Text(),
