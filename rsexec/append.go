@@ -57,7 +57,7 @@ func (x *Executive) appendTo(ctx context.Context, st *grammar.Statement, typed s
 	if len(found) > 1 {
 		if _, same := x.images(ctx, found); same {
 			if unheard := res.Unheard(); len(unheard) > 0 {
-				return nil, &sites.Error{Op: st.Verb.Name, Path: typed, Kind: sites.Unreachable, Err: unheard[0].Err,
+				return nil, &sites.Error{Op: st.Verb.Name, Path: resolver.WithoutPassword(typed), Kind: sites.Unreachable, Err: unheard[0].Err,
 					Msg: fmt.Sprintf("it has %d images, and %s may hold another but cannot be asked, so none was changed", len(found), unheard[0].Pathname.Site)}
 			}
 			return found, nil

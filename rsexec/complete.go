@@ -82,7 +82,7 @@ func (x *Executive) Complete(line string, cursor int) (c grammar.Completion, way
 	}
 	if paths || c.Expects(grammar.LogicalName) {
 		for _, name := range slices.Sorted(maps.Keys(x.resolver.Logical)) {
-			add(name+":", strings.Join(x.resolver.Logical[name], ", "), !paths)
+			add(name+":", strings.Join(withoutEach(x.resolver.Logical[name]), ", "), !paths)
 		}
 	}
 	if c.Expects(grammar.VariableName) {

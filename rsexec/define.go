@@ -39,10 +39,10 @@ func (x *Executive) define(_ context.Context, st *grammar.Statement) error {
 		if !ok {
 			return &sites.Error{Op: st.Verb.Name, Site: name, Kind: sites.NotFound, Msg: "no such logical name"}
 		}
-		return x.printer.print(nameEvent{"name", name, list})
+		return x.printer.print(nameEvent{"name", name, withoutEach(list)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.resolver.Logical)) {
-		if err := x.printer.print(nameEvent{"name", name, x.resolver.Logical[name]}); err != nil {
+		if err := x.printer.print(nameEvent{"name", name, withoutEach(x.resolver.Logical[name])}); err != nil {
 			return err
 		}
 	}
@@ -60,6 +60,15 @@ func (x *Executive) define(_ context.Context, st *grammar.Statement) error {
 // colon.
 func logicalName(w grammar.Word) string {
 	return strings.ToUpper(strings.TrimSuffix(w.Value(), ":"))
+}
+
+// withoutEach returns pathnames without the passwords that URLs may hold.
+func withoutEach(list []string) []string {
+	shown := make([]string, len(list))
+	for i, typed := range list {
+		shown[i] = resolver.WithoutPassword(typed)
+	}
+	return shown
 }
 
 // defineName makes a logical name stand for a search list, whose elements are

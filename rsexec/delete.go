@@ -105,7 +105,7 @@ func (x *Executive) imagesAmong(ctx context.Context, st *grammar.Statement, type
 		_, err := x.resolver.Again(ctx, typed)
 		return nil, named(st, err)
 	case len(res.Unheard()) > 0 && len(res.Searched) > 1 && all:
-		return nil, named(st, &sites.Error{Path: typed, Kind: sites.Unreachable, Msg: "not every image can be reached", Err: res.Unheard()[0].Err})
+		return nil, named(st, &sites.Error{Path: resolver.WithoutPassword(typed), Kind: sites.Unreachable, Msg: "not every image can be reached", Err: res.Unheard()[0].Err})
 	case len(found) == 1 || all:
 		x.tellUnheard(res)
 		return found, nil

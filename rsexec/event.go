@@ -88,7 +88,7 @@ func (p *printer) tell(e event) {
 	io.WriteString(p.err, p.text(e))
 }
 
-func (p *printer) notice(line string) { p.tell(noticeEvent{"notice", line}) }
+func (p *printer) notice(line string) { p.tell(noticeEvent{"notice", sites.Masked(line)}) }
 
 func (p *printer) error(err error) { p.tell(newErrorEvent(err)) }
 
@@ -281,9 +281,9 @@ type errorEvent struct {
 }
 
 // newErrorEvent makes an event of an error. Its Text is the whole line that a
-// person would see.
+// person would see. Whatever the error repeats of a statement, no password is in it.
 func newErrorEvent(err error) errorEvent {
-	ev := errorEvent{Event: "error", Kind: sites.KindOf(err).String(), Text: err.Error()}
+	ev := errorEvent{Event: "error", Kind: sites.KindOf(err).String(), Text: sites.Masked(err.Error())}
 	var e *sites.Error
 	var syntax *grammar.SyntaxError
 	var at *located
@@ -293,15 +293,16 @@ func newErrorEvent(err error) errorEvent {
 	}
 	switch {
 	case errors.As(err, &syntax):
+		syntax = maskedSyntax(syntax)
 		ev.Kind, ev.Script, ev.Line = "syntax", syntax.File, syntax.Line
 		ev.shown = syntax.Error() + "\n" + syntax.Snippet()
 		if syntax.File == "" { // it was typed just now: the caret says where
 			ev.shown = syntax.Msg + "\n" + syntax.Snippet()
 		}
 	case errors.As(err, &e):
-		ev.Op, ev.Site, ev.Code = e.Op, e.Site, e.Code
+		ev.Op, ev.Site, ev.Code = e.Op, sites.Masked(e.Site), e.Code
 		if e.Path != "" {
-			ev.Pathname = sites.Pathname{Site: e.Site, Path: e.Path}.String()
+			ev.Pathname = sites.Masked(sites.Pathname{Site: e.Site, Path: e.Path}.String())
 		}
 	}
 	return ev

@@ -109,7 +109,7 @@ func (x *Executive) explainNames(ctx context.Context, st *grammar.Statement) err
 				return named(st, err)
 			}
 			if err != nil {
-				p.Pathname = sites.Pathname{Path: w.Value()}
+				p.Pathname = sites.Pathname{Path: resolver.WithoutPassword(w.Value())}
 			}
 			text += fmt.Sprintf(" (%s) %s", slot.Guides[0], p.Pathname)
 		}

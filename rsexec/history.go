@@ -41,7 +41,7 @@ func (x *Executive) history(_ context.Context, st *grammar.Statement) error {
 		from = max(0, len(lines)-last)
 	}
 	for i, line := range lines[from:] {
-		if err := x.printer.print(lineEvent{"line", from + i + 1, line}); err != nil {
+		if err := x.printer.print(lineEvent{"line", from + i + 1, masked(line)}); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,9 +106,6 @@ func (x *Executive) eachKnownJob(ctx context.Context, yield func(j state.Job, al
 	})
 }
 
-// secret is a password in a URL, with what is before it.
-var secret = regexp.MustCompile(`(?i)([a-z]+://[^\s:/@"]*):[^\s/"]*@`)
-
 // A job is one that this shell makes or performs.
 type job struct {
 	x      *Executive
@@ -137,10 +133,10 @@ func (x *Executive) newJob(ctx context.Context, st *grammar.Statement) (*job, er
 	if err != nil {
 		return nil, named(st, err)
 	}
-	statement := *st
+	statement := withoutPasswords(st)
 	statement.Background, statement.Output = false, nil
 	j := &job{x: x, store: store, st: st, named: make(map[string]bool), seed: maphash.MakeSeed(), dests: make(map[uint64]uint64)}
-	j.id, err = store.NewJob(ctx, st.Verb.Name, secret.ReplaceAllString(statement.String(), "$1@"))
+	j.id, err = store.NewJob(ctx, st.Verb.Name, statement.String())
 	return j, named(st, err)
 }
 

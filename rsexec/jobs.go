@@ -3,6 +3,7 @@ package rsexec
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -173,8 +174,9 @@ func (e jobEvent) alone() jobEvent {
 }
 
 // brief returns a statement in few words: without guide words, but for the TO that
-// stands before its destination.
+// stands before its destination; and without passwords.
 func brief(st *grammar.Statement) string {
+	st = withoutPasswords(st)
 	var b strings.Builder
 	b.WriteString(st.Verb.Name)
 	for i := range st.Verb.Slots {
@@ -252,7 +254,10 @@ func (x *Executive) printScript(ctx context.Context, st *grammar.Statement, stor
 	}
 	lines := scriptOf(statement, j)
 	var last []string // what is done when all else is
-	var failed error
+	failed := x.printNeeded(ctx, store, j)
+	if failed != nil {
+		return named(st, failed)
+	}
 	err = store.Transfers(ctx, j.ID, func(t state.Transfer) bool {
 		line := lines.of(t)
 		switch {
@@ -273,6 +278,27 @@ func (x *Executive) printScript(ctx context.Context, st *grammar.Statement, stor
 		return failed
 	}
 	return named(st, err)
+}
+
+// printNeeded prints, as comments, which passwords a script needs that the journal does
+// not have: those of URLs.
+func (x *Executive) printNeeded(ctx context.Context, store *state.Store, j state.Job) error {
+	names, err := store.Names(ctx, j.ID)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		at := strings.LastIndexByte(name, '@')
+		if at < 0 || strings.HasSuffix(name[:at], "://"+sites.Anonymous) {
+			continue // it is no URL, or everybody knows the password
+		}
+		line := fmt.Sprintf("# The password of %s is not kept: name a site with it, as in --site NAME=%s:password%s, or keep it in ~/.netrc.",
+			name, name[:at], name[at:])
+		if err := x.printer.print(textEvent{"text", sites.Printable(line) + "\n"}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // jobScript makes statements of the transfers of a job.

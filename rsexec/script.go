@@ -180,7 +180,7 @@ func (x *Executive) all(ctx context.Context, block []*grammar.Statement) error {
 // rehearse tells what a statement would do.
 func (x *Executive) rehearse(ctx context.Context, st *grammar.Statement) error {
 	if st.Output != nil {
-		return x.printer.print(textEvent{"text", st.String() + "\n"})
+		return x.printer.print(textEvent{"text", withoutPasswords(st).String() + "\n"})
 	}
 	if st.Verb.Name == "RESUME" {
 		return x.rehearseResume(ctx, st)

@@ -37,7 +37,7 @@ func (x *Executive) set(_ context.Context, st *grammar.Statement) error {
 		names = []string{name}
 	}
 	for _, name := range names {
-		if err := x.printer.print(variableEvent{"variable", name, variables[name].Value()}); err != nil {
+		if err := x.printer.print(variableEvent{"variable", name, sites.Masked(withoutPassword(variables[name]).Value())}); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rsexec/grammar"
+	"rsexec/resolver"
 	"rsexec/sites"
 )
 
@@ -77,5 +78,5 @@ func (x *Executive) where(ctx context.Context, st *grammar.Statement) error {
 	if n := len(res.Unheard()); n > 0 {
 		kind, msg = sites.Unreachable, fmt.Sprintf("not found, but %d of %d places could not be asked", n, len(res.Searched))
 	}
-	return &sites.Error{Op: st.Verb.Name, Path: strings.TrimSpace(typed), Kind: kind, Msg: msg}
+	return &sites.Error{Op: st.Verb.Name, Path: resolver.WithoutPassword(strings.TrimSpace(typed)), Kind: kind, Msg: msg}
 }

@@ -71,7 +71,7 @@ func (m *importCommand) Run(c *cli, std streams, status *int) error {
 			e.Result, err = m.write(dir, site.Config)
 		}
 		if err != nil {
-			e.Note = err.Error()
+			e.Note = sites.Masked(err.Error())
 			*status = rsexec.StatusSome
 		}
 		if err := e.print(std.out, c.JSON); err != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"sync/atomic"
 
@@ -12,6 +11,7 @@ import (
 
 	"rsexec/grammar"
 	"rsexec/rsexec"
+	"rsexec/sites"
 )
 
 const (
@@ -166,7 +166,7 @@ func (k *keyboard) answer(line string) {
 		text := "nothing more can stand here"
 		_, err := grammar.Parse("", line)
 		if syntax, ok := errors.AsType[*grammar.SyntaxError](err); ok {
-			text = syntax.Msg
+			text = sites.Masked(syntax.Msg)
 		}
 		fmt.Fprintf(k.out, "  %s\n", text)
 		return
@@ -195,9 +195,6 @@ func (k *keyboard) prompt(text string) string {
 	}
 	return text
 }
-
-// secret finds a password in a URL.
-var secret = regexp.MustCompile(`://[^/@\s:]*:[^@/\s]+@`)
 
 // cells returns how many columns of a terminal a text takes.
 func cells(text string) int { return readline.Runes{}.WidthAll([]rune(text)) }

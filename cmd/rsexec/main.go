@@ -87,7 +87,7 @@ func run(args []string, std streams) (status int) {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(std.err, "rsexec: %v; rsexec --help tells more\n", err)
+		fmt.Fprintf(std.err, "rsexec: %s; rsexec --help tells more\n", sites.Masked(err.Error()))
 		return rsexec.StatusUsage
 	}
 	c.editor = &editor{std: std}
@@ -96,7 +96,7 @@ func run(args []string, std streams) (status int) {
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.Bind(&c, std, &status)
 	if err := command.Run(); err != nil {
-		fmt.Fprintf(std.err, "rsexec: %v\n", err)
+		fmt.Fprintf(std.err, "rsexec: %s\n", sites.Masked(err.Error()))
 		return max(status, rsexec.Status(err))
 	}
 	return status
@@ -174,7 +174,7 @@ func (c *cli) load(o *rsexec.Options, std streams) (err error) {
 		return err
 	}
 	for _, problem := range p.Problems {
-		fmt.Fprintf(std.err, "rsexec: %v\n", problem)
+		fmt.Fprintf(std.err, "rsexec: %s\n", sites.Masked(problem.Error()))
 	}
 	o.Sites, o.Defaults, o.Define, o.First = p.Sites, p.Defaults, p.Define, p.Ambiguous == profile.First
 	return nil

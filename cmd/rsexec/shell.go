@@ -193,7 +193,7 @@ func leaves(ctx context.Context, x *rsexec.Executive, line *readline.Instance) b
 
 // remember puts a line into the history, unless there is a password in it.
 func remember(line *readline.Instance, x *rsexec.Executive, typed string) {
-	if strings.TrimSpace(typed) == "" || secret.MatchString(typed) {
+	if strings.TrimSpace(typed) == "" || len(rsexec.Passwords(typed)) > 0 {
 		return
 	}
 	if err := line.SaveHistory(typed); err != nil {
