@@ -89,7 +89,7 @@ func (e *editing) run(ctx context.Context) error {
 			return err
 		}
 	}
-	failed := sites.During(e.st.Verb.Name, e.file.Pathname, e.x.options.Edit(ctx, e.name()))
+	failed := sites.During(e.st.Verb.Name, e.file.Pathname, e.x.options.Edit(ctx, e.name(), e.x.environment()))
 	e.keep = true
 	after, err := e.edited(context.WithoutCancel(ctx))
 	switch {

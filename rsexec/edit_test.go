@@ -13,8 +13,8 @@ import (
 
 // rewrite returns an Edit that writes text to the file and then lets something
 // else happen.
-func rewrite(text string, meanwhile func()) func(context.Context, string) error {
-	return func(_ context.Context, file string) error {
+func rewrite(text string, meanwhile func()) func(context.Context, string, []string) error {
+	return func(_ context.Context, file string, _ []string) error {
 		if meanwhile != nil {
 			meanwhile()
 		}
@@ -29,29 +29,29 @@ func TestEdit(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		mute bool // the site tells neither size nor time, nor computes digests
-		edit func(root string) func(context.Context, string) error
+		edit func(root string) func(context.Context, string, []string) error
 		file string
 		kind sites.Kind // of the error; Other is none
 		want string     // in the file then
 		err  string     // in the error
 		kept bool
 	}{
-		{name: "changed", file: "f", want: binary, edit: func(string) func(context.Context, string) error { return rewrite(binary, nil) }},
-		{name: "changed, mute site", mute: true, file: "f", want: "new", edit: func(string) func(context.Context, string) error { return rewrite("new", nil) }},
+		{name: "changed", file: "f", want: binary, edit: func(string) func(context.Context, string, []string) error { return rewrite(binary, nil) }},
+		{name: "changed, mute site", mute: true, file: "f", want: "new", edit: func(string) func(context.Context, string, []string) error { return rewrite("new", nil) }},
 		{name: "meanwhile of another size", file: "f", kind: sites.Conflict, want: "theirs", err: "it was changed meanwhile", kept: true,
-			edit: func(root string) func(context.Context, string) error {
+			edit: func(root string) func(context.Context, string, []string) error {
 				return rewrite("mine", func() { write(t, root, "f", "theirs") })
 			}},
 		{name: "meanwhile, mute site", mute: true, file: "f", kind: sites.Conflict, want: "OLD", err: "it was changed meanwhile", kept: true,
-			edit: func(root string) func(context.Context, string) error {
+			edit: func(root string) func(context.Context, string, []string) error {
 				return rewrite("mine", func() { write(t, root, "f", "OLD") })
 			}},
 		{name: "meanwhile made", file: "g", kind: sites.Conflict, want: "theirs", err: "it was made meanwhile", kept: true,
-			edit: func(root string) func(context.Context, string) error {
+			edit: func(root string) func(context.Context, string, []string) error {
 				return rewrite("mine", func() { write(t, root, "g", "theirs") })
 			}},
 		{name: "meanwhile deleted", file: "f", kind: sites.Conflict, err: "it was deleted meanwhile", kept: true,
-			edit: func(root string) func(context.Context, string) error {
+			edit: func(root string) func(context.Context, string, []string) error {
 				return rewrite("mine", func() {
 					if err := os.Remove(filepath.Join(root, "f")); err != nil {
 						t.Error(err)
@@ -59,14 +59,16 @@ func TestEdit(t *testing.T) {
 				})
 			}},
 		{name: "the editor failed", file: "f", kind: sites.Unreachable, want: "old", err: "gone away", kept: true,
-			edit: func(string) func(context.Context, string) error {
-				return func(ctx context.Context, file string) error {
+			edit: func(string) func(context.Context, string, []string) error {
+				return func(ctx context.Context, file string, environment []string) error {
 					return errors.Join(os.WriteFile(file, []byte("mine"), 0o600), &sites.Error{Kind: sites.Unreachable, Msg: "gone away"})
 				}
 			}},
 		{name: "failed and unchanged", file: "f", kind: sites.Unsupported, want: "old", err: "no editor",
-			edit: func(string) func(context.Context, string) error {
-				return func(context.Context, string) error { return &sites.Error{Kind: sites.Unsupported, Msg: "no editor"} }
+			edit: func(string) func(context.Context, string, []string) error {
+				return func(context.Context, string, []string) error {
+					return &sites.Error{Kind: sites.Unsupported, Msg: "no editor"}
+				}
 			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -54,8 +54,9 @@ type Options struct {
 	Ask func(ctx context.Context, question string, secret bool) (string, error)
 
 	// Edit has the person edit a file of this host, which may be one to be made,
-	// and returns when that is done. It is nil where no editor can run.
-	Edit func(ctx context.Context, file string) error
+	// and returns when that is done. The environment is the editor's. It is nil where
+	// no editor can run.
+	Edit func(ctx context.Context, file string, environment []string) error
 
 	// History returns the lines that were typed, the oldest first. It is nil
 	// where nobody types lines.
@@ -185,8 +186,8 @@ func New(o Options) (*Executive, error) {
 		}
 	}
 	if o.Edit != nil {
-		x.options.Edit = func(ctx context.Context, file string) (err error) {
-			screen.aside(func() { err = o.Edit(ctx, file) })
+		x.options.Edit = func(ctx context.Context, file string, environment []string) (err error) {
+			screen.aside(func() { err = o.Edit(ctx, file, environment) })
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 
 	"rsexec/sites"
@@ -22,7 +23,7 @@ func (x *Executive) password(ctx context.Context, c sites.Config) (password stri
 		return password, nil
 	}
 	if c.PasswordCommand != "" {
-		x.display.aside(func() { password, err = passwordFrom(ctx, c) }) // it may ask the person
+		x.display.aside(func() { password, err = passwordFrom(ctx, c, x.environment()) }) // it may ask the person
 		return password, err
 	}
 	password, ok, err := netrcPassword(c.Host, c.User)
@@ -38,13 +39,26 @@ func (x *Executive) password(ctx context.Context, c sites.Config) (password stri
 	return x.options.Ask(ctx, fmt.Sprintf("password for %s at %s: ", c.User, c.Name), true)
 }
 
-func passwordFrom(ctx context.Context, c sites.Config) (string, error) {
+// environment returns the environment for another program: this one's without the
+// passwords of sites.
+func (x *Executive) environment() []string {
+	secret := make(map[string]bool)
+	for _, f := range x.network.ftpSites() {
+		secret[f.Config().PasswordEnv] = true
+	}
+	return slices.DeleteFunc(os.Environ(), func(setting string) bool {
+		name, _, _ := strings.Cut(setting, "=")
+		return name != "" && secret[name]
+	})
+}
+
+func passwordFrom(ctx context.Context, c sites.Config, environment []string) (string, error) {
 	shell, flag := "/bin/sh", "-c"
 	if runtime.GOOS == "windows" {
 		shell, flag = "cmd", "/c"
 	}
 	command := exec.CommandContext(ctx, shell, flag, c.PasswordCommand)
-	command.Stderr = os.Stderr
+	command.Env, command.Stderr = environment, os.Stderr
 	out, err := command.Output()
 	if err == nil {
 		line, _, _ := strings.Cut(string(out), "\n")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"rsexec/sites"
+	"rsexec/sites/ftp"
 )
 
 func TestPassword(t *testing.T) {
@@ -18,7 +19,15 @@ func TestPassword(t *testing.T) {
 	t.Setenv("NETRC", netrc)
 	t.Setenv("SITE_PASSWORD", "fromenv")
 	asked := 0
-	x := &Executive{options: Options{Ask: func(_ context.Context, question string, secret bool) (string, error) {
+	other, err := sites.ParseURL("OTHER", "ftp://u@h?password-env=SITE_PASSWORD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := newNetwork([]sites.Config{other}, ftp.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &Executive{network: network, options: Options{Ask: func(_ context.Context, question string, secret bool) (string, error) {
 		asked++
 		if !secret || question != "password for u at SITE1: " {
 			t.Errorf("asked %q, secret %v", question, secret)
@@ -33,6 +42,7 @@ func TestPassword(t *testing.T) {
 		{"ftp://u@h?password-env=SITE_NO_PASSWORD", "", sites.Login},
 		{"ftp://u@h?password-command=echo%20fromcommand", "fromcommand", 0},
 		{"ftp://u@h?password-command=exit%203", "", sites.Login},
+		{"ftp://u@h?password-command=echo%20[$SITE_PASSWORD]", "[]", 0}, // that of another site is not its business
 		{"ftp://u@known.example", "fromnetrc", 0},
 		{"ftp://u@unknown.example", "typed", 0},
 	} {

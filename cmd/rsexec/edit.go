@@ -35,9 +35,9 @@ func editorName() string {
 func (e *editor) available() bool { return editorName() != "" || isTerminal(e.std.in) }
 
 // edit runs the editor on a file until it ends.
-func (e *editor) edit(ctx context.Context, file string) error {
+func (e *editor) edit(ctx context.Context, file string, environment []string) error {
 	command := editorCommand(ctx, file)
-	command.Stdout, command.Stderr = e.std.out, e.std.err
+	command.Env, command.Stdout, command.Stderr = environment, e.std.out, e.std.err
 	if isTerminal(e.std.in) { // else it may be the script that the statement came from
 		command.Stdin = e.std.in
 	}

@@ -34,7 +34,7 @@ func TestInterruptOfEditor(t *testing.T) {
 		<-came
 		noticed <- os.WriteFile(seen, nil, 0o600)
 	}()
-	if err := e.edit(ctx, file); err != nil || ctx.Err() != nil {
+	if err := e.edit(ctx, file, os.Environ()); err != nil || ctx.Err() != nil {
 		t.Fatalf("%v, %v: %s", err, ctx.Err(), out.String())
 	}
 	if err := <-noticed; err != nil {

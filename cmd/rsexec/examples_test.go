@@ -33,7 +33,7 @@ func TestVerbExamples(t *testing.T) {
 				State: filepath.Join(network.dir, "state.db"),
 				Out:   &out,
 				Err:   &errs,
-				Edit: func(_ context.Context, file string) error {
+				Edit: func(_ context.Context, file string, _ []string) error {
 					return os.WriteFile(file, []byte("edited\n"), 0o600)
 				},
 				History: func() ([]string, error) { return []string{"SITES"}, nil },
