@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -58,7 +59,7 @@ func interact(ctx context.Context, o rsexec.Options, edit *editor) (status int, 
 	// Its own reader of the input would never be closed, and the shell not end, while it reads.
 	input := readline.NewCancelableStdin(os.Stdin)
 	line, err := readline.NewEx(&readline.Config{
-		Stdin: input, Prompt: "@ ", HistoryFile: history, HistorySearchFold: true, DisableAutoSaveHistory: true, AutoComplete: keys,
+		Stdin: input, Prompt: "@ ", HistoryFile: history, HistoryLimit: math.MaxInt, HistorySearchFold: true, DisableAutoSaveHistory: true, AutoComplete: keys,
 		InterruptPrompt: "^C", EOFPrompt: "QUIT",
 		FuncFilterInputRune: func(r rune) (rune, bool) {
 			if r == 0 {
@@ -261,7 +262,12 @@ func askLine(line *readline.Instance, question string, secret bool) (string, err
 	return answer, nil
 }
 
-// historyFile returns where the history is kept, which is for its owner only.
+// keptLines is how many lines of the history a shell begins with.
+const keptLines = 500
+
+// historyFile returns where the history is kept, which is for its owner only. What is
+// too old goes from it here: the line editor would put a file in its place that others
+// may read.
 func historyFile() (string, error) {
 	dir, err := stateDir()
 	if err != nil {
@@ -275,7 +281,25 @@ func historyFile() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return file, f.Close()
+	if err := errors.Join(f.Close(), os.Chmod(file, 0o600)); err != nil { // it may have been there
+		return "", err
+	}
+	lines, err := readHistory(file)
+	if err != nil || len(lines) <= keptLines {
+		return file, err
+	}
+	newer, err := os.CreateTemp(dir, "history-") // for its owner only, too
+	if err != nil {
+		return "", err
+	}
+	_, err = newer.WriteString(strings.Join(lines[len(lines)-keptLines:], "\n") + "\n")
+	if err = errors.Join(err, newer.Close()); err == nil {
+		err = os.Rename(newer.Name(), file)
+	}
+	if err != nil {
+		return "", errors.Join(err, os.Remove(newer.Name()))
+	}
+	return file, nil
 }
 
 // readHistory returns the lines of the file that historyFile named; "" is none.

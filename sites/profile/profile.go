@@ -154,6 +154,9 @@ func (p *Profile) read(doc document) error {
 			err = p.setDefault(&scratch, e.key[1], e.value)
 		case section == "define" && n == 2 && !isTable:
 			err = p.define(e.key[1], e.value)
+			if err == nil && !doc.private && slices.ContainsFunc(p.Define[len(p.Define)-1].List, hasPassword) {
+				err = openToOthers(doc.file)
+			}
 		case section == "define":
 			err = errors.New("a name with a dot in it is written in quotes")
 		default:
@@ -172,6 +175,11 @@ func (p *Profile) setAmbiguous(value any) error {
 	}
 	p.Ambiguous = Ambiguous(value.(string))
 	return nil
+}
+
+func hasPassword(url string) bool {
+	_, ok := sites.PasswordIn(url)
+	return ok
 }
 
 // setDefault takes an option that may stand in a site's URL; scratch is a site

@@ -319,6 +319,29 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// TestPasswordInDefinition holds that a search list with a password is for its owner too.
+func TestPasswordInDefinition(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("who may read a file is told in another way")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "profile.toml")
+	if err := os.WriteFile(file, []byte("[define]\nSYS = ['SITE1:/', 'ftp://u:s3cret@h/sys']\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := Load(dir); err != nil || len(p.Define) != 1 {
+		t.Errorf("%v, %v", p, err)
+	}
+	if err := os.Chmod(file, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(dir)
+	want := "read: " + file + ":2: it holds a password and others may read it; chmod 600 " + file
+	if sites.KindOf(err) != sites.Permission || !strings.HasSuffix(err.Error(), want[len("read: "):]) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 // TestLoadUnreadable holds that a folder which cannot be read is not an empty
 // one.
 func TestLoadUnreadable(t *testing.T) {

@@ -54,10 +54,14 @@ func readSite(file string, defaults []sites.Setting) (sites.Config, error) {
 		return sites.Config{}, err
 	}
 	if !doc.private && c.Password != "" && c.Password != sites.AnonymousPassword {
-		return sites.Config{}, &sites.Error{Op: "read", Path: file, Kind: sites.Permission,
-			Msg: "it holds a password and others may read it", Hint: "chmod 600 " + sites.Printable(file)}
+		return sites.Config{}, sites.During("read", sites.Pathname{Path: file}, openToOthers(file))
 	}
 	return c, nil
+}
+
+// openToOthers returns the error of a file with a password that others may read.
+func openToOthers(file string) error {
+	return &sites.Error{Kind: sites.Permission, Msg: "it holds a password and others may read it", Hint: "chmod 600 " + sites.Printable(file)}
 }
 
 // site returns the site that a document describes.
