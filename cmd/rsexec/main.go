@@ -69,7 +69,7 @@ func description() string {
 }
 
 func main() {
-	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(hidePasswords(os.Args[1:]), streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
 // streams are the standard streams of the process.
