@@ -26,7 +26,7 @@ const patience = 10 * time.Second
 
 // site is a server under test.
 type site struct {
-	t      *testing.T
+	t      testing.TB
 	addr   string
 	root   string
 	cancel context.CancelFunc
@@ -56,14 +56,17 @@ func (r *records) String() string {
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // startSite serves dialect on a free port of host, for the user "u" of password
-// "p", until the test ends.
-func startSite(t *testing.T, host string, server Server) *site {
+// "p", until the test ends. A wrong password is soon answered.
+func startSite(t testing.TB, host string, server Server) *site {
 	t.Helper()
 	s := &site{t: t, root: t.TempDir(), log: &records{}, ended: make(chan error, 1)}
 	if len(server.Users) == 0 {
 		server.Users = []User{{Name: "u", Password: "p", Root: s.root}}
 	} else {
 		s.root = server.Users[0].Root
+	}
+	if server.Limits.LoginDelay == 0 {
+		server.Limits.LoginDelay = time.Millisecond
 	}
 	server.Logger = slog.New(slog.NewTextHandler(s.log, nil))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -128,7 +131,7 @@ func (s *site) missing(name string) {
 
 // client is a control connection that a test speaks on.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	r    *bufio.Reader
 }
@@ -159,7 +162,7 @@ func (s *site) login() *client {
 }
 
 // in is c for use in a subtest.
-func (c *client) in(t *testing.T) *client { return &client{t: t, conn: c.conn, r: c.r} }
+func (c *client) in(t testing.TB) *client { return &client{t: t, conn: c.conn, r: c.r} }
 
 func (c *client) send(lines ...string) {
 	c.t.Helper()

@@ -22,6 +22,8 @@ type wire struct {
 	*net.TCPConn
 	timeout time.Duration // without progress
 	until   time.Time     // if set, the end of all reading instead
+	waited  time.Duration // in Read, for what arrived since there was progress
+	arrived int64         // since then
 	written *atomic.Int64 // counts what is written; nil if that is what TLS writes
 	ended   bool          // the other side has closed its direction
 
@@ -53,12 +55,17 @@ func (w *wire) Write(p []byte) (int, error) {
 func (w *wire) Read(p []byte) (int, error) {
 	deadline := w.until
 	if deadline.IsZero() {
-		deadline = time.Now().Add(w.timeout)
+		deadline = time.Now().Add(w.timeout - w.waited)
 	}
 	if err := w.SetReadDeadline(deadline); err != nil {
 		return 0, err
 	}
+	began := time.Now()
 	n, err := w.TCPConn.Read(p)
+	w.waited += time.Since(began)
+	if w.arrived += int64(n); w.arrived >= progress {
+		w.waited, w.arrived = 0, 0
+	}
 	w.ended = w.ended || err == io.EOF
 	return n, err
 }
@@ -237,11 +244,16 @@ func copyPieces(to io.Writer, from io.Reader) error {
 	return err
 }
 
+// progress is how many bytes tell a slow data connection from one that stands still. It
+// is little enough for the slowest line, and too much for an attacker to call it nothing.
+const progress = 1 << 10
+
 // pace tells a slow data connection from one that stands still. Deadlines are
 // one tick ahead, so the count of bytes stays fresh while one copy is long.
 type pace struct {
 	timeout time.Duration
 	last    time.Time // of progress
+	moved   int64     // since then
 }
 
 func newPace(timeout time.Duration) *pace { return &pace{timeout: timeout, last: time.Now()} }
@@ -254,8 +266,8 @@ func (p *pace) deadline() time.Time {
 // goOn says whether a copy that moved n bytes and ended with err is to be
 // followed by another.
 func (p *pace) goOn(n int64, err error) bool {
-	if n > 0 {
-		p.last = time.Now()
+	if p.moved += n; p.moved >= progress {
+		p.last, p.moved = time.Now(), 0
 	}
 	return err == nil || errors.Is(err, os.ErrDeadlineExceeded) && time.Since(p.last) < p.timeout
 }

@@ -3,14 +3,18 @@ package ftpd
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
 
 const (
-	maxLine      = 8 << 10         // bytes of one command line
+	maxLine      = 8 << 10         // bytes of one command line,
+	maxEarlyLine = 512             // and of one before the first login
+	readAhead    = 512             // bytes that are read at once
 	farewellTime = 1 * time.Second // for the user to read the last reply and close
 )
 
@@ -33,11 +37,23 @@ type input struct {
 	tooLong bool
 	answer  []byte
 	ended   bool
+	late    bool // ended, because nothing came for too long
 }
 
-// control is a control connection. One goroutine reads and one writes. Behind an AUTH in
-// the clear the reader waits for resume, so that what follows is read as what it is, in
-// the clear or over TLS; meanwhile conn and r belong to the writer.
+// command is what was read as a command.
+func (in input) command() command {
+	if in.tooLong || in.ended {
+		return command{tooLong: in.tooLong, ended: in.ended}
+	}
+	c := parseCommand(in.line)
+	c.held = in.held
+	return c
+}
+
+// control is a control connection. At first one goroutine reads, with next, and writes;
+// later one reads, with read, and one writes. Behind an AUTH in the clear that reader
+// waits for resume, so that what follows is read as what it is, in the clear or over TLS;
+// meanwhile conn and r belong to the writer.
 type control struct {
 	conn    net.Conn // tcp, or TLS over it
 	tcp     net.Conn
@@ -47,13 +63,14 @@ type control struct {
 
 	mu      sync.Mutex
 	hurried bool
+	end     time.Time // nothing takes longer; zero: it may
 }
 
 func newControl(conn net.Conn, timeout time.Duration) *control {
 	return &control{conn: conn, tcp: conn, r: newLineReader(conn), timeout: timeout, resumed: make(chan struct{})}
 }
 
-func newLineReader(conn net.Conn) *bufio.Reader { return bufio.NewReaderSize(conn, 4<<10) }
+func newLineReader(conn net.Conn) *bufio.Reader { return bufio.NewReaderSize(conn, readAhead) }
 
 // hurry makes all reading end now and all writing end soon.
 func (c *control) hurry() {
@@ -65,11 +82,39 @@ func (c *control) hurry() {
 	_ = c.tcp.SetWriteDeadline(time.Now().Add(farewellTime))
 }
 
+// endBy makes next, a handshake and, but for a farewell, writing end by t; or lets them
+// take their time, if t is zero.
+func (c *control) endBy(t time.Time) {
+	c.mu.Lock()
+	c.end = t
+	c.mu.Unlock()
+}
+
+// left is the time that is left for something which may take d.
+func (c *control) left(d time.Duration) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.end.IsZero() {
+		d = min(d, time.Until(c.end))
+	}
+	return d
+}
+
+// readUntil bounds reading; zero does not.
+func (c *control) readUntil(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.hurried {
+		_ = c.tcp.SetReadDeadline(t) // a connection that refuses a deadline is closed already
+	}
+}
+
 func (c *control) write(p []byte) error {
+	left := max(c.left(c.timeout), min(farewellTime, c.timeout))
 	c.mu.Lock()
 	var err error
 	if !c.hurried {
-		err = c.tcp.SetWriteDeadline(time.Now().Add(c.timeout))
+		err = c.tcp.SetWriteDeadline(time.Now().Add(left))
 	}
 	c.mu.Unlock()
 	if err != nil {
@@ -77,6 +122,16 @@ func (c *control) write(p []byte) error {
 	}
 	_, err = c.conn.Write(p)
 	return err
+}
+
+// next reads a line of no more than longest bytes, for so long.
+func (c *control) next(longest int, patience time.Duration, answer func([]byte)) input {
+	c.readUntil(time.Now().Add(c.left(patience)))
+	line, tooLong, err := readLine(c.r, longest, answer)
+	if err != nil {
+		return input{ended: true, late: errors.Is(err, os.ErrDeadlineExceeded)}
+	}
+	return input{line: string(line), tooLong: tooLong}
 }
 
 // finish says that nothing more will be written and bounds the reader's wait
@@ -98,6 +153,15 @@ func (c *control) finish() {
 	_ = c.tcp.SetReadDeadline(time.Now().Add(farewellTime))
 }
 
+// drain reads on, and discards, until the connection ends.
+func (c *control) drain() {
+	for {
+		if _, err := c.r.Discard(readAhead); err != nil {
+			return
+		}
+	}
+}
+
 // read hands each input on until the connection ends; once quit is closed it
 // only reads on and discards.
 func (c *control) read(inputs chan<- input, quit <-chan struct{}) {
@@ -108,7 +172,7 @@ func (c *control) read(inputs chan<- input, quit <-chan struct{}) {
 		}
 	}
 	for {
-		line, tooLong, err := readLine(c.r, func(answer []byte) { hand(input{answer: answer}) })
+		line, tooLong, err := readLine(c.r, maxLine, func(answer []byte) { hand(input{answer: answer}) })
 		if err != nil {
 			hand(input{ended: true})
 			return
@@ -131,10 +195,10 @@ func (c *control) resume() { c.resumed <- struct{}{} }
 // readLine reads a line up to LF or CR LF. Telnet commands are taken out and IAC
 // IAC becomes the byte 0xFF; an IAC before a byte that is no Telnet command is
 // taken for a byte 0xFF that somebody forgot to double. Every option is refused,
-// through answer. A line longer than maxLine is read to its end and dropped.
-func readLine(r *bufio.Reader, answer func([]byte)) (line []byte, tooLong bool, err error) {
+// through answer. A line longer than longest is read to its end and dropped.
+func readLine(r *bufio.Reader, longest int, answer func([]byte)) (line []byte, tooLong bool, err error) {
 	add := func(b byte) {
-		if len(line) < maxLine {
+		if len(line) < longest {
 			line = append(line, b)
 		} else {
 			tooLong = true

@@ -108,7 +108,7 @@ func (s *session) replaceable(name string) error {
 	case err != nil:
 		return err
 	}
-	f, err := s.root.OpenFile(relative(name), os.O_WRONLY, 0)
+	f, err := s.root.OpenFile(relative(name), os.O_WRONLY|withoutWaiting, 0)
 	if err != nil {
 		return err
 	}

@@ -223,13 +223,20 @@ func (s *session) connectTo(verb string, remote netip.AddrPort) {
 	if s.refusedByEPSVAll() || !s.mayConnect(verb, remote) {
 		return
 	}
-	if remote.Port() < 1024 {
+	if remote.Port() < firstPort {
 		s.reply(lowPort, verb, remote.Port())
 		return
 	}
 	s.setData(&active{remote: remote, local: netip.AddrPortFrom(s.local.Addr(), 0)})
 	s.reply(done, verb+" is set")
 }
+
+// firstPort is the first port that is not for services (RFC 2577 section 3), and dataPort
+// the one below it that is for data: the default data socket of a site at port 21.
+const (
+	firstPort = 1024
+	dataPort  = 20
+)
 
 // mayConnect says whether remote may be the other end of a data connection (RFC
 // 2577 section 3), and replies if not.

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -146,7 +147,7 @@ func FuzzCommands(f *testing.F) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			svc.serve(context.Background(), conn, 1)
+			svc.serve(context.Background(), conn, netip.MustParseAddrPort("127.0.77.2:4711"), 1)
 		}()
 		select {
 		case <-ended:

@@ -46,7 +46,9 @@ func readListing(root *os.Root, name string) (*listing, error) {
 	if !info.IsDir() {
 		return &listing{one: entry{name: path.Base(name), info: info}}, nil
 	}
-	dir, err := root.OpenRoot(relative(name))
+	// Opened as "name/.", it is a directory whatever takes its place right now: a named
+	// pipe would be waited for.
+	dir, err := root.OpenRoot(relative(name) + "/.")
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +125,9 @@ func longLine() func(entry) string {
 	}
 }
 
+// errLargeListing says that a listing is no reply any more.
+var errLargeListing = fmt.Errorf("more than %d entries, use LIST", sortedNames)
+
 // listLong is a listing in the form of "ls -l", with network line ends.
 func listLong(root *os.Root, name string) ([]byte, error) {
 	l, err := readListing(root, name)
@@ -130,8 +135,11 @@ func listLong(root *os.Root, name string) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	line := longLine()
+	line, entries := longLine(), 0
 	err = l.each(func(e entry) error {
+		if entries++; entries > sortedNames {
+			return errLargeListing
+		}
 		b.WriteString(line(e) + "\r\n")
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"os"
+	"time"
 )
 
 // maxFailures is how many wrong passwords end a session.
@@ -34,38 +35,70 @@ func (s *session) userVerb(_ context.Context, arg string) {
 	s.reply(needPassword)
 }
 
-func (s *session) passVerb(_ context.Context, arg string) {
+// passVerb performs PASS (RFC 959 section 4.1.1).
+func (s *session) passVerb(ctx context.Context, arg string) {
 	if s.userName == "" {
 		s.reply(badSequence, "PASS comes after USER")
 		return
 	}
 	name := s.userName
 	s.userName = ""
+	if s.svc.failures.lockedOut(s.host, time.Now()) {
+		s.reply(lockedOut)
+		s.over = true
+		return
+	}
 	u := s.svc.check(name, arg)
 	if u == nil {
-		s.failures++
-		if s.failures < maxFailures {
-			s.reply(loginFailed)
-			return
-		}
-		s.reply(tooManyLogins)
+		s.loginFails(ctx)
+		return
+	}
+	if !s.svc.census.login(u.Name) {
+		s.reply(tooManyOfUser, u.Name, s.svc.limits.SessionsPerUser)
 		s.over = true
 		return
 	}
 	root, err := os.OpenRoot(u.Root)
 	if err != nil {
+		s.svc.census.logout(u.Name)
 		s.log.Error("root folder", "user", u.Name, "error", err)
 		s.reply(loginFailed)
 		return
 	}
 	s.user, s.root, s.cwd, s.failures = u, root, "/", 0
+	s.ctl.endBy(time.Time{})
 	s.reply(loggedIn, u.Name)
+}
+
+// loginFails answers a wrong password, after a while that grows with those that have
+// come from the same host. It is this session that waits, with all that its user has
+// said already, and nothing else does.
+func (s *session) loginFails(ctx context.Context) {
+	held := time.NewTimer(s.svc.failures.add(s.host, time.Now()))
+	defer held.Stop()
+	select {
+	case <-held.C:
+	case <-ctx.Done():
+		s.over = true
+		return
+	}
+	s.failures++
+	if s.failures < maxFailures {
+		s.reply(loginFailed)
+		return
+	}
+	s.reply(tooManyLogins)
+	s.over = true
 }
 
 // logout forgets the user and what the user set up, but not the transfer
 // parameters (RFC 959 section 4.1.1, USER).
 func (s *session) logout() {
 	s.setData(nil)
+	if s.user != nil {
+		s.svc.census.logout(s.user.Name)
+		s.awaitLogin()
+	}
 	if s.root != nil {
 		if err := s.root.Close(); err != nil {
 			s.log.Warn("root folder", "error", err)

@@ -105,6 +105,9 @@ func (p *ports) claim(ctx context.Context, addr netip.AddrPort, r rule) (*claim,
 	return c, nil
 }
 
+// listenData opens the socket addr. Port 0 leaves the choice to the system, which takes
+// one at random: Linux begins its search at a random place of its range, so that the next
+// port cannot be told from the last. Who connects there all the same has to fit a rule.
 func listenData(ctx context.Context, addr netip.AddrPort) (*port, error) {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false) // the default data socket is shared with plain sockets

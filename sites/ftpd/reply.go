@@ -19,6 +19,12 @@ const (
 	reinitialized
 	loginFailed
 	tooManyLogins
+	lockedOut
+	tooManySessions
+	tooManyOfHost
+	tooManyOfUser
+	loginTooLong
+	tooMuchBefore
 	notLoggedIn
 	needsTLS
 
@@ -106,7 +112,15 @@ var replies = [...]phrase{
 	loginFailed:   {[2]int{530, 431}, "User or password is wrong"},
 	tooManyLogins: {[2]int{421, 430}, "Too many wrong passwords: closing"},
 	notLoggedIn:   {[2]int{530, 451}, "Log in first with USER and PASS"},
-	needsTLS:      {[2]int{530, 451}, "This site lets nobody log in in the clear; AUTH TLS comes first"},
+
+	lockedOut:       {[2]int{421, 430}, "Too many wrong passwords came from your host: try again later"},
+	tooManySessions: {[2]int{421, 430}, "This site has its %d sessions: try again later"},
+	tooManyOfHost:   {[2]int{421, 430}, "Your host has its %d sessions here: try again later"},
+	tooManyOfUser:   {[2]int{421, 430}, "User %s has all of %d sessions here: try again later"},
+	loginTooLong:    {[2]int{421, 430}, "No login in %s: closing"},
+	tooMuchBefore:   {[2]int{421, 430}, "More than %d commands before a login: closing"},
+
+	needsTLS: {[2]int{530, 451}, "This site lets nobody log in in the clear; AUTH TLS comes first"},
 
 	done:             {[2]int{200, 200}, "%s"},
 	superfluous:      {[2]int{202, 200}, "%s is not needed here"},
@@ -213,6 +227,27 @@ func (s *session) replyLines(o outcome, lines []string) {
 	if code == 0 {
 		return
 	}
-	s.log.Info("reply", "code", code, "text", strings.Join(lines, "\n"))
-	s.send(formatReply(code, lines))
+	s.sendReply(code, loggable(lines), formatReply(code, lines))
+}
+
+// sendReply logs a reply and sends it.
+func (s *session) sendReply(code int, logged, text string) {
+	s.log.Info("reply", "code", code, "text", logged)
+	s.send(text)
+}
+
+// maxLogged is how many bytes of a reply are in the log: a listing may have any number.
+const maxLogged = 2 << 10
+
+func loggable(lines []string) string {
+	text := strings.Join(lines, "\n")
+	if len(text) > maxLogged {
+		return text[:maxLogged] + "..."
+	}
+	return text
+}
+
+// closing is a reply for a connection that gets no session.
+func (svc *service) closing(o outcome, args ...any) []byte {
+	return []byte(formatReply(replies[o].code[svc.dialect.codes], []string{fmt.Sprintf(replies[o].text, args...)}))
 }

@@ -50,6 +50,10 @@ func (s *session) sockVerb(_ context.Context, arg string) {
 		s.reply(socketIs, p.claim.port.addr.Port())
 		return
 	}
+	if remote.Port() < firstPort && remote.Port() != dataPort {
+		s.reply(lowPort, "SOCK", remote.Port())
+		return
+	}
 	s.setData(nil)
 	held, err := s.ownSocket()
 	if err != nil {

@@ -21,6 +21,9 @@
 //     session.
 //   - A data connection is made only with the user's own host or a host in
 //     Server.AllowPeers (RFC 2577 section 3).
+//   - Nobody who has not logged in makes this server hold more than a small buffer, or
+//     keeps a session beyond Limits.LoginTime; who is beyond a limit gets no session.
+//   - A wrong password costs the host it came from time, and nobody else.
 //   - Serve returns only when every goroutine it started has ended.
 package ftpd
 
@@ -84,8 +87,12 @@ type Server struct {
 	IdleTimeout time.Duration
 
 	// DataTimeout bounds the making of a data connection, each TLS handshake, and
-	// each pause in which a data connection carries nothing. 0 is 60 seconds.
+	// each pause in which a data connection carries nothing. A transfer that has
+	// carried less than 1 KiB in that time stands still: who sends or takes a byte now
+	// and then would else keep it for ever. 0 is 60 seconds.
 	DataTimeout time.Duration
+
+	Limits Limits
 }
 
 // User is someone who may log in.
@@ -119,8 +126,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
-// service is what the sessions of one Serve share. Beside ports and sessions,
-// which guard themselves, nothing in it changes.
+// service is what the sessions of one Serve share. Beside census, failures, ports and
+// sessions, which guard themselves, nothing in it changes.
 type service struct {
 	users       []User
 	allowPeers  []netip.Prefix
@@ -130,9 +137,13 @@ type service struct {
 	dialect     dialect
 	verbs       map[string]verb
 	order       []string // the verbs in the order of the table
+	greeting    string
 	log         *slog.Logger
 	idleTimeout time.Duration
 	dataTimeout time.Duration
+	limits      Limits // resolved
+	census      census
+	failures    failures
 	ports       ports
 	sessions    sync.WaitGroup
 }
@@ -146,8 +157,10 @@ func (s *Server) service() (*service, error) {
 		log:         s.Logger,
 		idleTimeout: s.IdleTimeout,
 		dataTimeout: s.DataTimeout,
+		limits:      s.Limits.resolved(),
 		verbs:       make(map[string]verb),
 	}
+	svc.census.limits, svc.failures.limits = svc.limits, svc.limits
 	if svc.log == nil {
 		svc.log = slog.New(slog.DiscardHandler)
 	}
@@ -166,6 +179,7 @@ func (s *Server) service() (*service, error) {
 		return svc, fmt.Errorf("serve: unknown dialect %q", s.Dialect)
 	}
 	svc.dialect = d
+	svc.greeting = string(svc.closing(greeting))
 	var err error
 	if svc.security, err = s.newSecurity(); err != nil {
 		return svc, err
@@ -185,8 +199,8 @@ func (s *Server) service() (*service, error) {
 // accept starts a session for each control connection until ctx ends or ln
 // fails.
 func (svc *service) accept(ctx context.Context, ln net.Listener) error {
-	pause := retryPause{}
-	for id := 1; ; id++ {
+	pause, door := retryPause{}, svc.newDoor()
+	for id := 1; ; {
 		conn, err := ln.Accept()
 		if ctx.Err() != nil {
 			if err == nil {
@@ -207,7 +221,23 @@ func (svc *service) accept(ctx context.Context, ln net.Listener) error {
 			continue
 		}
 		pause = retryPause{}
-		svc.sessions.Go(func() { svc.serve(ctx, conn, id) })
+		remote, ok := conn.RemoteAddr().(*net.TCPAddr)
+		if !ok {
+			svc.log.Error("control connection without internet addresses", "remote", fmt.Sprint(conn.RemoteAddr()))
+			_ = conn.Close() // nothing was written
+			continue
+		}
+		peer := unmapped(remote.AddrPort())
+		from := hostOf(peer.Addr())
+		if !door.admit(conn, from) {
+			continue
+		}
+		current := id
+		id++
+		svc.sessions.Go(func() {
+			defer svc.census.leave(from)
+			svc.serve(ctx, conn, peer, current)
+		})
 	}
 }
 
@@ -217,14 +247,23 @@ func (svc *service) allowed(peer, host netip.Addr) bool {
 	return host == peer || svc.allowedPeer(host)
 }
 
+// allowedPeer says whether host is one of AllowPeers. An address that is that of no one
+// host never is: on many systems a connection to 0.0.0.0 is one to the own host. Nor is
+// this server's own host by its loopback address, which is where a firewall has nothing
+// to say, unless a prefix is about loopback and not about hosts at large.
 func (svc *service) allowedPeer(host netip.Addr) bool {
+	if host.IsUnspecified() || host.IsMulticast() || host == broadcast {
+		return false
+	}
 	for _, p := range svc.allowPeers {
-		if p.Contains(host) {
+		if p.Contains(host) && (!host.IsLoopback() || p.Addr().IsLoopback()) {
 			return true
 		}
 	}
 	return false
 }
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // retryPause is a pause that doubles, for conditions that have no event.
 type retryPause struct{ next time.Duration }

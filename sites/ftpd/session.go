@@ -10,6 +10,10 @@ import (
 	"time"
 )
 
+// maxEarly is how many commands a session takes without a login, and how many answers to
+// Telnet negotiations it gives.
+const maxEarly = 100
+
 // maxWaiting bounds the bytes of commands that wait for a transfer to end. Past
 // it the session reads no more, and TCP holds the user back.
 const maxWaiting = 256 << 10
@@ -58,9 +62,13 @@ type session struct {
 	waiting      []command
 	waitingBytes int
 
-	userName string // from USER, until PASS
-	failures int    // wrong passwords
-	user     *User  // nil: not logged in
+	host     host
+	loginBy  time.Time // while nobody is logged in, the end of patience; zero: none
+	early    int       // commands since somebody was logged in
+	longest  int       // command line that is taken
+	userName string    // from USER, until PASS
+	failures int       // wrong passwords
+	user     *User     // nil: not logged in
 	root     *os.Root
 	cwd      string // absolute, clean
 
@@ -82,16 +90,9 @@ type session struct {
 	cut      bool      // ABOR has cut a transfer and is still to be answered
 }
 
-// serve runs a session on conn until it ends, and closes conn.
-func (svc *service) serve(ctx context.Context, conn net.Conn, id int) {
-	log := svc.log.With("session", id, "remote", conn.RemoteAddr().String())
-	local, lerr := netip.ParseAddrPort(conn.LocalAddr().String())
-	peer, perr := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if lerr != nil || perr != nil {
-		log.Error("control connection without internet addresses", "local", conn.LocalAddr().String())
-		_ = conn.Close() // nothing was written
-		return
-	}
+// serve runs a session with the user at peer on conn until it ends, and closes conn.
+func (svc *service) serve(ctx context.Context, conn net.Conn, peer netip.AddrPort, id int) {
+	log := svc.log.With("session", id, "remote", peer.String())
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err != nil {
 			log.Warn("urgent data", "error", err)
@@ -100,15 +101,18 @@ func (svc *service) serve(ctx context.Context, conn net.Conn, id int) {
 		}
 	}
 	s := &session{
-		svc:   svc,
-		log:   log,
-		ctl:   newControl(conn, svc.dataTimeout),
-		local: unmapped(local),
-		peer:  unmapped(peer),
-		cwd:   "/",
-		facts: allFacts,
-		hash:  algorithms[0],
+		svc:     svc,
+		log:     log,
+		ctl:     newControl(conn, svc.dataTimeout),
+		local:   unmapped(conn.LocalAddr().(*net.TCPAddr).AddrPort()), // as the other end's is
+		peer:    peer,
+		host:    hostOf(peer.Addr()),
+		longest: maxEarlyLine,
+		cwd:     "/",
+		facts:   allFacts,
+		hash:    algorithms[0],
 	}
+	s.awaitLogin()
 	s.run(ctx)
 }
 
@@ -123,13 +127,23 @@ func (s *session) run(ctx context.Context) {
 	if s.svc.implicit && !s.secureImplicitly(ctx) {
 		return
 	}
+	s.sendReply(replies[greeting].code[s.svc.dialect.codes], replies[greeting].text, s.svc.greeting)
+	s.lead(ctx)
+
+	// Nothing runs beside the session before its first login: neither is there a
+	// transfer to be broken off, nor anything big to be held.
 	inputs, quit, readerEnded := make(chan input), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(readerEnded)
-		s.ctl.read(inputs, quit)
-	}()
-	s.reply(greeting)
-	s.loop(ctx, inputs)
+	if s.over {
+		close(readerEnded)
+	} else {
+		s.longest = maxLine
+		s.ctl.readUntil(time.Time{})
+		go func() {
+			defer close(readerEnded)
+			s.ctl.read(inputs, quit)
+		}()
+		s.loop(ctx, inputs)
+	}
 
 	if s.transfer != nil {
 		s.transfer.cancel()
@@ -142,12 +156,77 @@ func (s *session) run(ctx context.Context) {
 	s.ctl.finish()
 	close(quit)
 	<-readerEnded
+	s.ctl.drain()
 	_ = s.ctl.conn.Close() // all replies that could be written have been
+}
+
+// awaitLogin gives the user LoginTime to log in, from now.
+func (s *session) awaitLogin() {
+	s.early = 0
+	if limit := s.svc.limits.LoginTime; limit > 0 {
+		s.loginBy = time.Now().Add(limit)
+	}
+	s.ctl.endBy(s.loginBy)
+}
+
+// lead performs commands as they are read, until somebody is logged in or the session is
+// over.
+func (s *session) lead(ctx context.Context) {
+	for !s.over && s.user == nil {
+		in := s.ctl.next(s.longest, s.svc.idleTimeout, s.answer)
+		switch {
+		case in.late && ctx.Err() == nil:
+			s.tooLate()
+		case in.ended:
+			s.over = true
+		default:
+			s.perform(ctx, in.command())
+		}
+	}
+}
+
+// answer sends what is owed to a Telnet negotiation.
+func (s *session) answer(text []byte) {
+	if s.tooEarly() {
+		return
+	}
+	s.send(string(text))
+}
+
+// tooEarly counts something the user did, and ends the session if nobody is logged in
+// and it is one too many.
+func (s *session) tooEarly() bool {
+	if s.user != nil || s.over {
+		return s.over
+	}
+	if s.early++; s.early > maxEarly {
+		s.reply(tooMuchBefore, maxEarly)
+		s.over = true
+	}
+	return s.over
+}
+
+// patience is how long the session waits for a command.
+func (s *session) patience() time.Duration {
+	if s.user != nil || s.loginBy.IsZero() {
+		return s.svc.idleTimeout
+	}
+	return min(s.svc.idleTimeout, time.Until(s.loginBy))
+}
+
+// tooLate ends the session for want of a command, or of a login.
+func (s *session) tooLate() {
+	if s.user == nil && !s.loginBy.IsZero() && !time.Now().Before(s.loginBy) {
+		s.reply(loginTooLong, s.svc.limits.LoginTime)
+	} else {
+		s.reply(idleTooLong, s.svc.idleTimeout)
+	}
+	s.over = true
 }
 
 // loop performs commands in their order until the session is over.
 func (s *session) loop(ctx context.Context, inputs <-chan input) {
-	idle := time.NewTimer(s.svc.idleTimeout)
+	idle := time.NewTimer(s.patience())
 	defer idle.Stop()
 	for !s.over {
 		if s.transfer == nil && len(s.waiting) > 0 {
@@ -158,7 +237,7 @@ func (s *session) loop(ctx context.Context, inputs <-chan input) {
 			if c.held && !s.over {
 				s.ctl.resume()
 			}
-			idle.Reset(s.svc.idleTimeout)
+			idle.Reset(s.patience())
 			continue
 		}
 		from := inputs
@@ -167,38 +246,31 @@ func (s *session) loop(ctx context.Context, inputs <-chan input) {
 		}
 		select {
 		case in := <-from:
-			idle.Reset(s.svc.idleTimeout)
-			s.take(ctx, in)
-		case e := <-s.transfer.news():
-			idle.Reset(s.svc.idleTimeout)
-			s.follow(e)
-		case <-idle.C:
-			if s.transfer != nil {
-				idle.Reset(s.svc.idleTimeout)
+			if in.answer != nil {
+				s.answer(in.answer) // is no command, and does not count as one
 				continue
 			}
-			s.reply(idleTooLong, s.svc.idleTimeout)
-			s.over = true
+			s.take(ctx, in.command())
+			idle.Reset(s.patience())
+		case e := <-s.transfer.news():
+			s.follow(e)
+			idle.Reset(s.patience())
+		case <-idle.C:
+			if s.transfer != nil {
+				idle.Reset(s.patience())
+				continue
+			}
+			s.tooLate()
 		case <-ctx.Done():
 			s.over = true
 		}
 	}
 }
 
-// take deals with one input. A command waits behind those that wait already and
-// behind a running transfer; ABOR, and the end of the control connection (RFC 959
-// section 4.1.1, QUIT), break the transfer off at once and are answered in their
-// turn all the same.
-func (s *session) take(ctx context.Context, in input) {
-	if in.answer != nil {
-		s.send(string(in.answer))
-		return
-	}
-	c := command{tooLong: in.tooLong, ended: in.ended}
-	if !in.tooLong && !in.ended {
-		c = parseCommand(in.line)
-		c.held = in.held
-	}
+// take deals with one command. It waits behind those that wait already and behind a
+// running transfer; ABOR, and the end of the control connection (RFC 959 section 4.1.1,
+// QUIT), break the transfer off at once and are answered in their turn all the same.
+func (s *session) take(ctx context.Context, c command) {
 	if s.transfer != nil && s.transfer.begun && len(s.waiting) == 0 && s.svc.verbs[c.verb].gate&midTransfer != 0 {
 		s.perform(ctx, c)
 		return
@@ -228,9 +300,12 @@ func (s *session) perform(ctx context.Context, c command) {
 		s.over = true
 		return
 	}
+	if s.tooEarly() {
+		return
+	}
 	s.log.Info("command", "text", c.text())
 	if c.tooLong {
-		s.reply(lineTooLong, maxLine)
+		s.reply(lineTooLong, s.longest)
 		return
 	}
 	v, known := s.svc.verbs[c.verb]

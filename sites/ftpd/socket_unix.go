@@ -9,6 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// withoutWaiting opens a named pipe that nobody has at its other end, instead of waiting
+// for somebody; or fails to.
+const withoutWaiting = unix.O_NONBLOCK
+
 // keepUrgentInline leaves urgent data in the stream, so that the Data Mark of a
 // Telnet Synch does not tear a hole into the command behind it.
 func keepUrgentInline(c syscall.RawConn) error {

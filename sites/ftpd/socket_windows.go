@@ -10,6 +10,9 @@ import (
 // soOOBInline is SO_OOBINLINE of winsock2.h.
 const soOOBInline = 0x0100
 
+// withoutWaiting is for systems that have named pipes among their files.
+const withoutWaiting = 0
+
 // keepUrgentInline leaves urgent data in the stream, so that the Data Mark of a
 // Telnet Synch does not tear a hole into the command behind it.
 func keepUrgentInline(c syscall.RawConn) error {

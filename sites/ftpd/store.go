@@ -119,11 +119,11 @@ func (s *session) openOrCreate(name string) (f *os.File, created bool, err error
 	if !errors.Is(err, fs.ErrExist) {
 		return nil, false, err
 	}
-	// A named pipe would block in OpenFile until somebody reads from it.
+	// As in openSource.
 	if err := s.plainFile(name); err != nil {
 		return nil, false, err
 	}
-	f, err = s.root.OpenFile(relative(name), os.O_WRONLY, 0)
+	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|withoutWaiting, 0)
 	return f, false, err
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // sockPort is the port in a reply "255 SOCK <port>".
-func sockPort(t *testing.T, reply string) int {
+func sockPort(t testing.TB, reply string) int {
 	t.Helper()
 	n, err := strconv.Atoi(strings.TrimPrefix(reply, "255 SOCK "))
 	if err != nil {

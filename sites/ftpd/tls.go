@@ -60,7 +60,8 @@ func handshake(ctx context.Context, conn *tls.Conn, timeout time.Duration) error
 // secure puts the control connection over TLS.
 func (c *control) secure(ctx context.Context, config *tls.Config) error {
 	conn := tls.Server(c.tcp, config)
-	if err := handshake(ctx, conn, c.timeout); err != nil {
+	c.readUntil(time.Time{}) // the handshake has a time of its own
+	if err := handshake(ctx, conn, c.left(c.timeout)); err != nil {
 		return err
 	}
 	c.conn, c.r = conn, newLineReader(conn)

@@ -55,6 +55,13 @@ type event struct {
 // session.
 var errAborted = errors.New("aborted")
 
+// tooLongError is how a transfer ends that has had all of Limits.TransferTime.
+type tooLongError struct{ limit time.Duration }
+
+func (e *tooLongError) Error() string {
+	return fmt.Sprintf("no transfer takes longer than %s", e.limit)
+}
+
 // connectError is the failure to make a data connection.
 type connectError struct{ err error }
 
@@ -83,7 +90,11 @@ func (s *session) begin(ctx context.Context, verb, path, opening string, p paylo
 		events:  make(chan event, 2), // both, so that the goroutine never waits for the session
 	}
 	s.data = nil
-	ctx, t.cancel = context.WithCancel(ctx)
+	if longest := s.svc.limits.TransferTime; longest > 0 {
+		ctx, t.cancel = context.WithTimeoutCause(ctx, longest, &tooLongError{longest})
+	} else {
+		ctx, t.cancel = context.WithCancel(ctx)
+	}
 	s.transfer = t
 	s.reply(transferOpening, opening)
 	go t.run(ctx)
@@ -120,6 +131,9 @@ func (t *transfer) run(ctx context.Context) {
 	}
 	if err != nil && ctx.Err() != nil {
 		err = errAborted
+		if late := (*tooLongError)(nil); errors.As(context.Cause(ctx), &late) {
+			err = late
+		}
 	}
 	e.err = t.payload.settle(err)
 	t.events <- e
@@ -180,21 +194,20 @@ func (t *transfer) endSending(conn *connection) error {
 	if err := conn.closeWrite(); err != nil {
 		return err
 	}
-	last, progress := unacknowledged(conn.wire.TCPConn), time.Now()
+	last, pace := unacknowledged(conn.wire.TCPConn), newPace(t.timeout)
 	for {
 		err := conn.awaitClose(min(closeWait, t.timeout))
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 		left := unacknowledged(conn.wire.TCPConn)
-		switch {
-		case left == 0:
+		if left == 0 {
 			return nil
-		case left < last:
-			last, progress = left, time.Now()
-		case time.Since(progress) >= t.timeout:
+		}
+		if !pace.goOn(int64(last-left), err) {
 			return err
 		}
+		last = left
 	}
 }
 
