@@ -68,7 +68,9 @@ func startSite(t testing.TB, host string, server Server) *site {
 	if server.Limits.LoginDelay == 0 {
 		server.Limits.LoginDelay = time.Millisecond
 	}
-	server.Logger = slog.New(slog.NewTextHandler(s.log, nil))
+	if server.Logger == nil {
+		server.Logger = slog.New(slog.NewTextHandler(s.log, nil))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	ln, err := Listen(ctx, net.JoinHostPort(host, "0"))
@@ -291,7 +293,7 @@ func hostPort(addr net.Addr) string {
 }
 
 // turnedAway checks that the other side closes conn without a byte.
-func turnedAway(t *testing.T, conn net.Conn) {
+func turnedAway(t testing.TB, conn net.Conn) {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
@@ -315,7 +317,7 @@ func dialFrom(t *testing.T, local, remote string) (net.Conn, error) {
 }
 
 // eventually polls until cond holds.
-func eventually(t *testing.T, what string, cond func() bool) {
+func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !cond(); {
 		if time.Now().After(end) {

@@ -125,7 +125,7 @@ func (c *control) write(p []byte) error {
 }
 
 // next reads a line of no more than longest bytes, for so long.
-func (c *control) next(longest int, patience time.Duration, answer func([]byte)) input {
+func (c *control) next(longest int, patience time.Duration, answer func([]byte) error) input {
 	c.readUntil(time.Now().Add(c.left(patience)))
 	line, tooLong, err := readLine(c.r, longest, answer)
 	if err != nil {
@@ -172,7 +172,10 @@ func (c *control) read(inputs chan<- input, quit <-chan struct{}) {
 		}
 	}
 	for {
-		line, tooLong, err := readLine(c.r, maxLine, func(answer []byte) { hand(input{answer: answer}) })
+		line, tooLong, err := readLine(c.r, maxLine, func(answer []byte) error {
+			hand(input{answer: answer})
+			return nil
+		})
 		if err != nil {
 			hand(input{ended: true})
 			return
@@ -195,8 +198,8 @@ func (c *control) resume() { c.resumed <- struct{}{} }
 // readLine reads a line up to LF or CR LF. Telnet commands are taken out and IAC
 // IAC becomes the byte 0xFF; an IAC before a byte that is no Telnet command is
 // taken for a byte 0xFF that somebody forgot to double. Every option is refused,
-// through answer. A line longer than longest is read to its end and dropped.
-func readLine(r *bufio.Reader, longest int, answer func([]byte)) (line []byte, tooLong bool, err error) {
+// through answer, whose error ends the reading. A line longer than longest is read to its end and dropped.
+func readLine(r *bufio.Reader, longest int, answer func([]byte) error) (line []byte, tooLong bool, err error) {
 	add := func(b byte) {
 		if len(line) < longest {
 			line = append(line, b)
@@ -231,7 +234,7 @@ func readLine(r *bufio.Reader, longest int, answer func([]byte)) (line []byte, t
 
 // readTelnet reads what follows an IAC. It reports whether the IAC stood for the
 // byte 0xFF.
-func readTelnet(r *bufio.Reader, answer func([]byte)) (literal bool, err error) {
+func readTelnet(r *bufio.Reader, answer func([]byte) error) (literal bool, err error) {
 	b, err := r.ReadByte()
 	if err != nil {
 		return false, err
@@ -252,11 +255,11 @@ func readTelnet(r *bufio.Reader, answer func([]byte)) (literal bool, err error) 
 	}
 	switch b {
 	case do:
-		answer([]byte{iac, wont, option})
+		err = answer([]byte{iac, wont, option})
 	case will:
-		answer([]byte{iac, dont, option})
+		err = answer([]byte{iac, dont, option})
 	}
-	return false, nil
+	return false, err
 }
 
 func skipSubnegotiation(r io.ByteReader) error {

@@ -2,6 +2,7 @@ package ftpd
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -175,7 +176,7 @@ func (s *session) lead(ctx context.Context) {
 	for !s.over && s.user == nil {
 		in := s.ctl.next(s.longest, s.svc.idleTimeout, s.answer)
 		switch {
-		case in.late && ctx.Err() == nil:
+		case in.late && ctx.Err() == nil && !s.over:
 			s.tooLate()
 		case in.ended:
 			s.over = true
@@ -185,12 +186,17 @@ func (s *session) lead(ctx context.Context) {
 	}
 }
 
+var errOver = errors.New("the session is over")
+
 // answer sends what is owed to a Telnet negotiation.
-func (s *session) answer(text []byte) {
-	if s.tooEarly() {
-		return
+func (s *session) answer(text []byte) error {
+	if !s.tooEarly() {
+		s.send(string(text))
 	}
-	s.send(string(text))
+	if s.over {
+		return errOver
+	}
+	return nil
 }
 
 // tooEarly counts something the user did, and ends the session if nobody is logged in
@@ -247,8 +253,8 @@ func (s *session) loop(ctx context.Context, inputs <-chan input) {
 		select {
 		case in := <-from:
 			if in.answer != nil {
-				s.answer(in.answer) // is no command, and does not count as one
-				continue
+				_ = s.answer(in.answer) // this loop looks at s.over itself
+				continue                // it is no command, and idleness goes on
 			}
 			s.take(ctx, in.command())
 			idle.Reset(s.patience())
