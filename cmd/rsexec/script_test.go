@@ -3,12 +3,15 @@ package main
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"rsexec/sites/ftptest"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,7 +36,23 @@ func (a apart) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := waitTogether(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return a.M.Run()
+}
+
+// waitTogether has more tests run at once than there are processors, for most of the time
+// they wait for servers, unless the person who runs them says how many.
+func waitTogether() error {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if said {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 }
 
 // TestScripts performs the files of testdata/script, which are also the
