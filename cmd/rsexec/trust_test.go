@@ -96,6 +96,18 @@ func TestTrustAtTheKeyboard(t *testing.T) {
 	term.expect("hello")
 	term.expect("@ ")
 
+	// A password that has to be asked for is asked for once, too.
+	term.send("SITE ADD SITE2 ftp://u@" + serveCertified(t, "", root).addr + enter)
+	term.expect("SITE2 is in the profile")
+	term.expect("@ ")
+	term.send("TYPE SITE2:/a.txt" + enter)
+	term.expect("password for u at SITE2: ")
+	term.send("p" + enter)
+	term.expect("trusted from now on (y/n)? ")
+	term.send("y" + enter)
+	term.expect("hello")
+	term.expect("@ ")
+
 	// Another server in its place is no site of theirs.
 	server.stop()
 	other := serveCertified(t, server.addr, root)

@@ -46,8 +46,11 @@ func (f *Site) login(ctx context.Context) (*Session, error) {
 	}
 	s, err := f.loginWith(ctx, password)
 	if unknown := (*stranger)(nil); errors.As(err, &unknown) {
-		if err = f.introduce(ctx, unknown); err == nil {
+		if err = f.decide(ctx, unknown); err == nil {
 			s, err = f.loginWith(ctx, password) // the server may not have waited
+		}
+		if errors.As(err, &unknown) { // it shows another one now
+			err = f.untrusted(unknown)
 		}
 	}
 	switch {
@@ -92,7 +95,7 @@ func (f *Site) loginWith(ctx context.Context, password string) (*Session, error)
 			Msg: f.config.Address(), Err: plain(err)}
 	}
 	s := &Session{Conn: newConn(f.config.Name, int(f.numbers.Add(1)), nc, f.config.Timeout), site: f}
-	if err := s.introduce(ctx, password); err != nil {
+	if err := s.establish(ctx, password); err != nil {
 		s.Close()
 		if unknown := (*stranger)(nil); errors.As(err, &unknown) {
 			return nil, err
@@ -102,8 +105,8 @@ func (f *Site) loginWith(ctx context.Context, password string) (*Session, error)
 	return s, nil
 }
 
-// introduce takes the session from the connection to a user who is logged in.
-func (s *Session) introduce(ctx context.Context, password string) error {
+// establish takes the session from the connection to a user who is logged in.
+func (s *Session) establish(ctx context.Context, password string) error {
 	implicit := s.site.config.Scheme == "ftps"
 	if implicit {
 		if err := s.begin(ctx, s.Conn.secure); err != nil {

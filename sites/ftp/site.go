@@ -36,12 +36,13 @@ type Options struct {
 
 // Site is an FTP site. It implements sites.Site.
 type Site struct {
-	config  sites.Config
-	options Options
-	asking  chan struct{} // holds one while the person is asked something about the site
-	pool    *sites.Pool[*Session]
-	numbers atomic.Int64 // of sessions, for traces
-	tlsBase func() (*tls.Config, error)
+	config   sites.Config
+	options  Options
+	asking   chan struct{} // holds one while somebody is asked for the password, and until it was tried
+	deciding chan struct{} // holds one while somebody is asked about a certificate
+	pool     *sites.Pool[*Session]
+	numbers  atomic.Int64 // of sessions, for traces
+	tlsBase  func() (*tls.Config, error)
 
 	mu         sync.Mutex
 	taken      *string           // the password that it took last; nil is none
@@ -62,7 +63,7 @@ type Site struct {
 // New returns the site that c describes. No connection is made before one is
 // needed.
 func New(c sites.Config, o Options) *Site {
-	f := &Site{config: c, options: o, family: anyFamily, asking: make(chan struct{}, 1), verbs: make(map[string]Knowledge), home: c.Home}
+	f := &Site{config: c, options: o, family: anyFamily, asking: make(chan struct{}, 1), deciding: make(chan struct{}, 1), verbs: make(map[string]Knowledge), home: c.Home}
 	f.pool = sites.NewPool(c.Name, c.MaxSessions, f.login)
 	f.tlsBase = sync.OnceValues(f.newTLSBase)
 	return f

@@ -151,14 +151,14 @@ func (f *Site) untrusted(s *stranger) error {
 		Hint: fmt.Sprintf("set tls-pin=%s if it is right, or tls-ca to the file of who vouches for it", Pin(s.cert))}
 }
 
-// introduce has the person decide about a certificate.
-func (f *Site) introduce(ctx context.Context, s *stranger) error {
+// decide has the person decide about a certificate.
+func (f *Site) decide(ctx context.Context, s *stranger) error {
 	if f.options.Trust == nil {
 		return f.untrusted(s)
 	}
 	select {
-	case f.asking <- struct{}{}:
-		defer func() { <-f.asking }()
+	case f.deciding <- struct{}{}:
+		defer func() { <-f.deciding }()
 	case <-ctx.Done():
 		return cancelled(f.config.Name, ctx)
 	}
