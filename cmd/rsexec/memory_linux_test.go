@@ -54,6 +54,7 @@ func memoryOf(pid int, field string) (kib int64, ok bool) {
 // TestBigFile moves a big file between two site servers that are processes of
 // their own, and holds what the shell's process needs for it.
 func TestBigFile(t *testing.T) {
+	t.Parallel()
 	size := int64(256 << 20)
 	if os.Getenv("RSEXEC_PEERS") == "require" {
 		size = 2 << 30
@@ -153,6 +154,7 @@ func (s *longScript) Read(b []byte) (int, error) {
 
 // TestLongScript holds that a script needs no more memory the longer it is.
 func TestLongScript(t *testing.T) {
+	t.Parallel()
 	rsexec, err := exec.LookPath("rsexec")
 	if err != nil {
 		t.Fatal(err)

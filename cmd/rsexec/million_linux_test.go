@@ -92,6 +92,7 @@ func repeated(n, number int) (list []int) {
 // TestManyFiles holds that a shell needs no more memory the more files it copies, in one
 // directory and in many.
 func TestManyFiles(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it copies 14,000 files")
 	}
