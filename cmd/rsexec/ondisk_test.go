@@ -102,7 +102,6 @@ func inTheMiddle(where fault.Where, pause time.Duration) fault.Fault {
 
 // TestFullDisk fills the disk of real servers, which leave what they have got there.
 func TestFullDisk(t *testing.T) {
-	t.Parallel()
 	for _, p := range []ftptest.Peer{ftptest.VSFTPD, ftptest.ProFTPD, ftptest.PureFTPd} {
 		for _, route := range []string{"direct", "relay"} {
 			t.Run(fmt.Sprintf("%s %s", p, route), func(t *testing.T) {
