@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"rsexec/sites"
 	"rsexec/sites/ftpd"
@@ -31,6 +32,10 @@ type serveCommand struct {
 	TLSRequire   bool     `name:"tls-require" help:"Refuse passwords and data that are not over TLS."`
 	Implicit     bool     `help:"Begin each control connection with TLS, as ftps:// wants it."`
 	TLSPeer      []string `name:"tls-peer" help:"Which other sites may be at the other end of data over TLS: a PEM file of authorities or of the sites' own certificates, or the SHA-256 of a certificate in hex; repeatable." placeholder:"FILE|SHA256"`
+
+	MaxSessions        int           `help:"How many sessions there may be at a time; 0 is no limit." default:"500" placeholder:"N"`
+	MaxSessionsPerHost int           `help:"How many of them may be of one host; 0 is no limit." default:"50" placeholder:"N"`
+	IdleTimeout        time.Duration `help:"How long a session may go without a command." default:"5m" placeholder:"TIME"`
 }
 
 // Run is called by kong.
@@ -55,12 +60,40 @@ func (s *serveCommand) Run(ctx context.Context, std streams) error {
 	if err := s.secure(&server); err != nil {
 		return err
 	}
+	if err := s.limit(&server); err != nil {
+		return err
+	}
 	listener, err := ftpd.Listen(ctx, s.Listen)
 	if err != nil {
 		return &sites.Error{Op: "serve", Kind: sites.Other, Err: err}
 	}
 	fmt.Fprintf(std.out, "serving %s at %s\n", s.Root, listener.Addr())
 	return server.Serve(ctx, listener)
+}
+
+// limit gives the server what the flags say about limits.
+func (s *serveCommand) limit(server *ftpd.Server) error {
+	for _, f := range []struct {
+		flag  string
+		value int
+		limit *int
+	}{
+		{"--max-sessions", s.MaxSessions, &server.Limits.Sessions},
+		{"--max-sessions-per-host", s.MaxSessionsPerHost, &server.Limits.SessionsPerHost},
+	} {
+		if f.value < 0 {
+			return &sites.Error{Op: "serve", Kind: sites.Usage, Err: fmt.Errorf("%s has to be a number of sessions, or 0", f.flag)}
+		}
+		*f.limit = f.value
+		if f.value == 0 {
+			*f.limit = -1
+		}
+	}
+	if s.IdleTimeout <= 0 {
+		return &sites.Error{Op: "serve", Kind: sites.Usage, Err: errors.New("--idle-timeout has to be more than 0")}
+	}
+	server.IdleTimeout = s.IdleTimeout
+	return nil
 }
 
 // secure gives the server what the flags say about TLS.

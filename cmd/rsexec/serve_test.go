@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"rsexec/sites"
 	"rsexec/sites/ftpd"
 	"rsexec/sites/ftptest"
 )
@@ -160,5 +161,46 @@ func TestAddTrust(t *testing.T) {
 	}
 	if _, err := issued.Leaf.Verify(x509.VerifyOptions{Roots: trust.CAs}); err != nil {
 		t.Errorf("the authority: %v", err)
+	}
+}
+
+// TestServeLimits holds that the flags for limits reach the server.
+func TestServeLimits(t *testing.T) {
+	greeted := func(address, want string) net.Conn {
+		t.Helper()
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, want) {
+			t.Fatalf("%q, %v, want %q", line, err, want)
+		}
+		return conn
+	}
+	address := startServe(t, "--max-sessions=1")
+	greeted(address, "220 ")
+	greeted(address, "421 This site has its 1 sessions")
+	address = startServe(t, "--max-sessions=0", "--max-sessions-per-host=2")
+	greeted(address, "220 ")
+	greeted(address, "220 ")
+	greeted(address, "421 Your host has its 2 sessions")
+	address = startServe(t, "--max-sessions-per-host=0")
+	for range 60 {
+		greeted(address, "220 ")
+	}
+	conn := greeted(startServe(t, "--idle-timeout=50ms"), "220 ")
+	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, "421 No command for 50ms") {
+		t.Errorf("%q, %v", line, err)
+	}
+	for _, flag := range []string{"--max-sessions=-1", "--max-sessions-per-host=-1", "--idle-timeout=0s", "--idle-timeout=-1s"} {
+		password := filepath.Join(t.TempDir(), "password")
+		if err := os.WriteFile(password, []byte("p\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		command := parsedServe(t, []string{"--listen", "127.0.0.1:0", "--root", t.TempDir(), "--user", "u", "--password-file", password, flag})
+		if err := command.Run(t.Context(), streams{out: io.Discard, err: io.Discard}); sites.KindOf(err) != sites.Usage {
+			t.Errorf("%s: %v", flag, err)
+		}
 	}
 }
