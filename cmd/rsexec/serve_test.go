@@ -166,17 +166,21 @@ func TestAddTrust(t *testing.T) {
 
 // TestServeLimits holds that the flags for limits reach the server.
 func TestServeLimits(t *testing.T) {
-	greeted := func(address, want string) net.Conn {
+	greeted := func(address, want string) *bufio.Reader {
 		t.Helper()
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
-		if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, want) {
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		replies := bufio.NewReader(conn)
+		if line, err := replies.ReadString('\n'); !strings.HasPrefix(line, want) {
 			t.Fatalf("%q, %v, want %q", line, err, want)
 		}
-		return conn
+		return replies
 	}
 	address := startServe(t, "--max-sessions=1")
 	greeted(address, "220 ")
@@ -189,8 +193,8 @@ func TestServeLimits(t *testing.T) {
 	for range 60 {
 		greeted(address, "220 ")
 	}
-	conn := greeted(startServe(t, "--idle-timeout=50ms"), "220 ")
-	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, "421 No command for 50ms") {
+	replies := greeted(startServe(t, "--idle-timeout=50ms"), "220 ")
+	if line, err := replies.ReadString('\n'); !strings.HasPrefix(line, "421 No command for 50ms") {
 		t.Errorf("%q, %v", line, err)
 	}
 	for _, flag := range []string{"--max-sessions=-1", "--max-sessions-per-host=-1", "--idle-timeout=0s", "--idle-timeout=-1s"} {
