@@ -198,7 +198,8 @@ func (c *control) resume() { c.resumed <- struct{}{} }
 // readLine reads a line up to LF or CR LF. Telnet commands are taken out and IAC
 // IAC becomes the byte 0xFF; an IAC before a byte that is no Telnet command is
 // taken for a byte 0xFF that somebody forgot to double. Every option is refused,
-// through answer, whose error ends the reading. A line longer than longest is read to its end and dropped.
+// through answer, whose error ends the reading. A line longer than longest is read to
+// its end and dropped.
 func readLine(r *bufio.Reader, longest int, answer func([]byte) error) (line []byte, tooLong bool, err error) {
 	add := func(b byte) {
 		if len(line) < longest {
