@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"text/tabwriter"
 	"time"
 
 	"rsexec/sites/ftpd"
@@ -132,13 +136,60 @@ func names(t *testing.T, dir string) (list []string) {
 	return list
 }
 
+// A table has a cell for every two servers.
+type table struct {
+	title string
+
+	mu    sync.Mutex
+	cells map[[2]ftptest.Peer]string
+}
+
+// newTable makes a table that is added, when the test has ended, to the file that
+// RSEXEC_TABLES names, for people to read.
+func newTable(t *testing.T, title string) *table {
+	t.Helper()
+	tb := &table{title: title, cells: make(map[[2]ftptest.Peer]string)}
+	t.Cleanup(func() {
+		name := os.Getenv("RSEXEC_TABLES")
+		if name == "" {
+			return
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err == nil {
+			err = errors.Join(tb.write(f), f.Close())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return tb
+}
+
+func (tb *table) set(from, to ftptest.Peer, text string) {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	tb.cells[[2]ftptest.Peer{from, to}] = text
+}
+
+func (tb *table) write(w io.Writer) error {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(columns, "\n%s\n\nfrom\tto\tby\n", tb.title) // Flush tells of errors
+	for _, from := range append(slices.Clone(allServers), ftptest.Inetutils) {
+		for _, to := range append(slices.Clone(allServers), ftptest.Inetutils) {
+			if text, ok := tb.cells[[2]ftptest.Peer{from, to}]; ok {
+				fmt.Fprintf(columns, "%s\t%s\t%s\n", from, to, text)
+			}
+		}
+	}
+	return columns.Flush()
+}
+
 // TestTLSMatrix moves files between every two servers that protect their connections,
 // where data has to be private and where it need not be; vsftpd and ProFTPD demand that
 // their data connections go on with the TLS session of the control connection, as they do
-// unless somebody tells them not to. It prints what way each pair took and why no better
-// one. Each cell has its figure: with vsftpd no private connection from server to server
-// is possible, for it demands what another server cannot give; the others need one that
-// knows SSCN.
+// unless somebody tells them not to. Each cell has its figure: with vsftpd no private
+// connection from server to server is possible, for it demands what another server cannot
+// give; the others need one that knows SSCN.
 func TestTLSMatrix(t *testing.T) {
 	authority := ftptest.NewAuthority(t)
 	options := ftptest.Options{TLS: &ftptest.TLS{Authority: authority, Reuse: true}}
@@ -148,6 +199,7 @@ func TestTLSMatrix(t *testing.T) {
 	}
 	knowsSSCN := map[ftptest.Peer]bool{ftptest.ProFTPD: true, ours: true}
 	for _, data := range []string{"private", "clear-allowed"} {
+		cells := newTable(t, "TLS at both servers, data="+data)
 		for _, from := range allServers {
 			for _, to := range allServers {
 				if from == to {
@@ -155,7 +207,7 @@ func TestTLSMatrix(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%s/%s-to-%s", data, from, to), func(t *testing.T) {
 					o := move(t, servers[from], servers[to], fmt.Sprintf("%s.%s", data, from), "/?tls=require&data="+data+"&tls-ca="+authority.File())
-					t.Log(o)
+					cells.set(from, to, o.String())
 					second := map[string]string{"private": "relay", "clear-allowed": "rfc959"}[data]
 					want := []string{"sscn"}
 					switch {

@@ -104,6 +104,10 @@ func TestAppendBetweenServers(t *testing.T) {
 			servers[kind{p, refuses}] = [2]*ftptest.Server{startServer(t, p, o), startServer(t, p, o)}
 		}
 	}
+	tables := make(map[string]*table)
+	for _, policy := range policies {
+		tables[policy.name] = newTable(t, "No TLS, foreign addresses "+strings.ReplaceAll(policy.name, "-", " "))
+	}
 	for _, pair := range pairs {
 		for _, policy := range policies {
 			name := fmt.Sprintf("%s-to-%s-%s", pair.source, pair.dest, policy.name)
@@ -144,6 +148,7 @@ func TestAppendBetweenServers(t *testing.T) {
 				if result.Choreography != want {
 					t.Errorf("by %s, want %s\n%s", result.Choreography, want, stdout)
 				}
+				tables[policy.name].set(pair.source, pair.dest, result.Choreography)
 				// Each step down is one line that says which and why.
 				var notices int
 				for _, e := range list {
