@@ -29,6 +29,13 @@ func (f *failure) said() bool {
 	return errors.As(f.err, &e) && e.Code != 0
 }
 
+// protection reports whether a server refused the way in which the data connection is
+// protected (RFC 4217 section 10).
+func (f *failure) protection() bool {
+	var e *sites.Error
+	return !f.setUp && errors.As(f.err, &e) && (e.Code == 521 || e.Code == 522)
+}
+
 // refusal reports whether a server said, or showed, that it does not want to
 // do it in this way, whichever file it is.
 func (f *failure) refusal() bool {

@@ -53,7 +53,7 @@ func perform(ctx context.Context, l limits, rows []plan.Row, vars plan.Vars, sou
 	}
 	p.giveUp(f)
 	get, put := p.cols[plan.Source].moved, p.cols[plan.Dest].moved
-	f.nothing = f.setUp || !moved(get) || !moved(put)
+	f.nothing = f.setUp || get != nil && !moved(get) || !moved(put)
 	f.over = f.deaf || put == nil || answered(put)
 	return f
 }
@@ -157,7 +157,7 @@ func (p *performance) sendReady(ctx context.Context) *failure {
 			}
 			xs, err := c.s.Send(ctx, p.events, line)
 			if err != nil {
-				return &failure{role: role, verb: step.Verb(), setUp: !step.Moves(), err: err}
+				return &failure{role: role, verb: plan.Step{Command: line}.Verb(), setUp: !step.Moves(), err: err}
 			}
 			c.sent = append(c.sent, xs[0])
 			if step.Moves() {
@@ -295,7 +295,7 @@ func (p *performance) giveUp(f *failure) {
 			case f.deaf && c.role == f.role:
 				limit = 0
 			case c.moved != nil:
-				c.s.Abort(c.moved)
+				c.s.CallOff(c.moved)
 			}
 			c.s.Settle(limit)
 		})

@@ -586,15 +586,10 @@ func (w *work) below() []plan.Figure {
 }
 
 // stepDown has the next attempt made with the next figure, if there is one: where TLS was
-// in force, no accident explains that bytes are missing and nobody noticed it. It is the
-// same with all figures that have this server be the client of TLS.
+// in force, no accident explains that bytes are missing and nobody noticed it.
 func (w *work) stepDown(why error) {
 	known := w.distrust(w.figure, why)
-	for _, f := range w.plan.Ladder[1:] {
-		if f.Private && f.Client == w.figure.Client {
-			w.distrust(f, why)
-		}
-	}
+	w.distrustAlike(why)
 	if ladder := w.below(); len(ladder) > 0 {
 		w.note(&failure{err: why, known: known}, ladder[0])
 		w.plan.Ladder = ladder
@@ -692,6 +687,9 @@ func (w *work) broken(ctx context.Context, f plan.Figure, err error) (complete, 
 	w.held = w.held || !b.over && !b.nothing
 	if b.refusal() && !f.ThroughUser() {
 		b.known = w.distrust(f, err)
+		if b.protection() && b.role != f.Client {
+			w.distrustAlike(err)
+		}
 	}
 	if b.verb == "REST" && !w.ask.appends() {
 		w.noRestart, w.row.Arrived = true, 0
@@ -723,6 +721,16 @@ func (w *work) unsound(f plan.Figure, err error) bool {
 // distrust keeps that a figure does not do what the servers say of it.
 func (w *work) distrust(f plan.Figure, err error) (known bool) {
 	return w.Routes.refuse(w.ask.Source.Site, w.ask.Dest.Site, f, err.Error())
+}
+
+// distrustAlike keeps it of all figures that have the same server be the client of TLS:
+// which of the two listens is nothing to TLS.
+func (w *work) distrustAlike(why error) {
+	for _, f := range w.plan.Ladder[1:] {
+		if f.Private && f.Client == w.figure.Client {
+			w.distrust(f, why)
+		}
+	}
 }
 
 // most returns how often what failed like that is tried.

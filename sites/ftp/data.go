@@ -162,7 +162,7 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 		return nil, refusal
 	}
 	if err != nil {
-		s.Abort(x)
+		s.CallOff(x)
 		if ctx.Err() != nil {
 			return nil, cancelled(s.Conn.site, ctx)
 		}

@@ -24,6 +24,18 @@ type Session struct {
 	spent   bool        // it is not as it was after logging in, so it ends with this piece of work
 }
 
+// CallOff is Abort for a transfer that may not have had its data connection yet. The
+// session ends with this piece of work: pyftpdlib agrees that such a RETR is over, and
+// performs it with the next data connection.
+func (s *Session) CallOff(x *Exchange) {
+	select {
+	case <-x.ended:
+	default:
+		s.spent = s.spent || isTransfer(x.Verb)
+		s.Abort(x)
+	}
+}
+
 // login opens a control connection and logs in. A password that the person is asked for
 // is remembered once the site has taken it; those who log in meanwhile wait for that.
 func (f *Site) login(ctx context.Context) (*Session, error) {
