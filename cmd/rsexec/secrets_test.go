@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -299,7 +300,7 @@ func (n *secretNetwork) text(script string) string {
 // places, with success and without, and looks for them in every byte that was written.
 func TestSecrets(t *testing.T) {
 	for _, format := range [][]string{{"--trace", "--json"}, {}} {
-		t.Run(strings.Join(format, " "), func(t *testing.T) {
+		t.Run(cmp.Or(strings.Join(format, " "), "text"), func(t *testing.T) {
 			n := newSecretNetwork(t, places...)
 			flags := append(n.prepare(t), format...)
 			// What cannot be read stops a script, so each line is one.

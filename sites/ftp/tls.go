@@ -197,7 +197,11 @@ func (s *Session) secure(ctx context.Context) error {
 			return err
 		}
 		if refusal = xs[0].Refusal(); refusal == nil {
-			return s.begin(ctx, s.upgrade)
+			err := s.begin(ctx, s.upgrade)
+			if e, ok := err.(*sites.Error); ok && e.Kind == sites.Protocol && !c.Required() {
+				e.Hint = "tls=off does without it, in the clear"
+			}
+			return err
 		}
 	}
 	switch {
