@@ -133,15 +133,7 @@ func answering(t testing.TB, script, honest string, authority *Authority) *Serve
 	}
 	go a.accept(listener)
 	t.Cleanup(a.finish)
-	return &Server{
-		Host: a.host, Port: listener.Addr().(*net.TCPAddr).Port,
-		User: account, Password: password,
-		Log: a.log,
-		Stop: func() {
-			a.closeAll(errStopped)
-			<-a.ended
-		},
-	}
+	return a.server(listener)
 }
 
 func parseAnswers(script string) (greeting []step, answers []*answer, err error) {

@@ -92,6 +92,11 @@ func Play(t testing.TB, scripts ...string) *Server {
 	}
 	go p.accept(listener)
 	t.Cleanup(p.finish)
+	return p.server(listener)
+}
+
+// server returns what a test sees of the player.
+func (p *player) server(listener *net.TCPListener) *Server {
 	return &Server{
 		Host: p.host, Port: listener.Addr().(*net.TCPAddr).Port,
 		User: account, Password: password,
