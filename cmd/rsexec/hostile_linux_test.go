@@ -18,8 +18,12 @@ func TestHostileMemory(t *testing.T) {
 	entries := func(n string) string {
 		return "C: MLSD*\nS: 150 go\nD* " + n + " \"type=file;size=1;modify=20260101000000; name of file {n}\\r\\n\"\nDX\nS: 226 done\n"
 	}
-	least := resident(t, "S: 500 go away", look, 1)
-	const more = 16 << 10 // KiB; the collector lets garbage grow to as much as is in use
+	// A process that does nothing is not always of the same size, by some MiB.
+	least := int64(0)
+	for range 5 {
+		least = max(least, resident(t, "S: 500 go away", look, 1))
+	}
+	const more = 8 << 10 // KiB
 	for _, test := range []struct {
 		name, server, run string
 		status            int
@@ -31,8 +35,8 @@ func TestHostileMemory(t *testing.T) {
 		{"a reply of empty lines without end", "S: 220-\nS* \"\\n\"", look, 1, more},
 		{"preliminary replies without end", "C: HELP\nS* \"150 wait\\r\\n\"", "QUOTE SITE1 HELP", 1, more},
 		{"a line of a listing of 200 MB", "C: MLSD*\nS: 150 go\nD* 200000000 \"x\"", look, 1, more},
-		{"300,000 entries for DIRECTORY", entries("300000"), look, 0, 3 * more}, // those of the index are held for a while
-		{"300,000 entries for COUNT", entries("300000"), "COUNT SITE1:/", 0, 3 * more},
+		{"300,000 entries for DIRECTORY", entries("300000"), look, 0, 6 * more}, // those of the index are held for a while
+		{"300,000 entries for COUNT", entries("300000"), "COUNT SITE1:/", 0, 6 * more},
 		{"300,000 lines that nobody can read", "C: FEAT\nS: 500 what\nC: MLSD*\nS: 500 what\nC: LIST*\nS: 150 go\nD* 300000 \"what is line {n}\\r\\n\"\nDX\nS: 226 done\n", look, 1, more},
 	} {
 		t.Run(test.name, func(t *testing.T) {

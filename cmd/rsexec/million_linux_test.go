@@ -94,7 +94,7 @@ func repeated(n, number int) (list []int) {
 func TestManyFiles(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it copies 14,000 files")
+		t.Skip("it copies 22,000 files")
 	}
 	resident := func(large, many, small int) int64 {
 		c := copyFiles(t, append(repeated(many, small), large))
@@ -102,9 +102,9 @@ func TestManyFiles(t *testing.T) {
 		t.Logf("%d files: %d KiB resident at most, %.0f files/s, a state file of %d KiB, %d at the end", n, c.most, float64(n)/c.seconds, c.state>>10, c.stateLast>>10)
 		return c.most
 	}
-	few, many := resident(1000, 10, 100), resident(6000, 6, 1000)
+	few, many := resident(1000, 10, 100), resident(10_000, 10, 1000)
 	if many > few+8<<10 {
-		t.Errorf("six times as many files need %d KiB more", many-few)
+		t.Errorf("ten times as many files need %d KiB more", many-few)
 	}
 }
 
