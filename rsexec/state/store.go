@@ -5,13 +5,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the database driver
+	"modernc.org/sqlite" // the database driver
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"rsexec/sites"
 )
@@ -135,7 +137,16 @@ func Open(ctx context.Context, file string) (*Store, error) {
 	if err == nil {
 		s := &Store{db: db, file: file, changes: make(chan change), closing: make(chan struct{}), written: make(chan struct{})}
 		go s.write()
-		if err = s.migrate(ctx); err == nil {
+		err = s.migrate(ctx)
+		// While another process gives a fresh file its WAL, SQLite does not wait: it would
+		// for ever if both had begun to.
+		for deadline := time.Now().Add(busyTimeout); busy(err) && time.Now().Before(deadline); err = s.migrate(ctx) {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+		if err == nil {
 			return s, nil
 		}
 		err = errors.Join(err, s.Close())
@@ -147,12 +158,13 @@ func open(file string) (*sql.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, err
 	}
-	// The files that SQLite puts beside it get the same permissions.
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+	// The files that SQLite puts beside it get the same permissions. One that is there is
+	// not opened: to close it would end the locks that this process has on it (POSIX).
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		err = f.Close()
 	}
-	if err := f.Close(); err != nil {
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	// As SQLite has it: with a slash before the letter of a drive too, since what stands
@@ -168,6 +180,12 @@ func open(file string) (*sql.DB, error) {
 		},
 	}.Encode()}
 	return sql.Open("sqlite", name.String())
+}
+
+// busy reports whether an error is SQLite's for a file that another connection has locked.
+func busy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
 // migrate brings the schema up to date.
