@@ -251,7 +251,7 @@ func (p *performance) verdict(ctx context.Context, first *failure) *failure {
 	if first.role == plan.Source {
 		other = p.cols[plan.Dest]
 	}
-	if first.setUp || other.moved == nil || weight(first.err) == 3 {
+	if first.setUp || other.moved == nil || weight(first.err) == 3 && first.said() {
 		return first
 	}
 	timer := time.NewTimer(p.limits.verdict)
@@ -267,10 +267,12 @@ func (p *performance) verdict(ctx context.Context, first *failure) *failure {
 		return first
 	}
 	err := other.moved.Refusal()
-	if err == nil || weight(err) <= weight(first.err) {
+	second := &failure{role: other.role, verb: other.moved.Verb, err: err}
+	// ProFTPD ends its session where the other server breaks off what TLS has begun.
+	if err == nil || weight(err) <= weight(first.err) && !(second.protection() && !first.said()) {
 		return first
 	}
-	return &failure{role: other.role, verb: other.moved.Verb, err: err}
+	return second
 }
 
 // cutOff returns the failure of a server that has not begun though the other one had a data
