@@ -64,6 +64,7 @@ type Exchange struct {
 	heard   int           // bytes of preliminary replies
 	hello   bool          // it is the greeting, which no command asked for
 	began   bool          // there was a preliminary reply; set before started is closed
+	turn    time.Time     // when it became the first of the queue; conn.mu is held
 }
 
 // NewConn starts a control connection on nc, which is the caller's no more.
@@ -82,7 +83,9 @@ func newConn(site string, number int, nc net.Conn, timeout time.Duration) *Conn 
 func (c *Conn) welcome(ctx context.Context) *Exchange {
 	greeting := c.newExchange(ctx, "", nil)
 	greeting.hello = true
-	c.queue = append(c.queue, greeting)
+	c.mu.Lock()
+	c.enqueue(greeting)
+	c.mu.Unlock()
 	go c.read()
 	return greeting
 }
@@ -130,6 +133,14 @@ func (c *Conn) newExchange(ctx context.Context, line string, events chan<- *Exch
 		started: make(chan struct{}), ended: make(chan struct{})}
 }
 
+// enqueue has commands wait for their replies. c.mu is held.
+func (c *Conn) enqueue(xs ...*Exchange) {
+	if len(c.queue) == 0 && len(xs) > 0 {
+		xs[0].turn = time.Now()
+	}
+	c.queue = append(c.queue, xs...)
+}
+
 // read gives each reply to the command at the head of the queue, until the
 // connection ends, or AUTH is accepted: what follows is TLS.
 func (c *Conn) read() {
@@ -172,6 +183,9 @@ func (c *Conn) deliver(reply Reply, surplus bool) (ended *Exchange, broken error
 	switch {
 	case outcome != Preliminary && outcome != Nonsense:
 		c.queue = c.queue[1:]
+		if len(c.queue) > 0 {
+			c.queue[0].turn = time.Now()
+		}
 		if surplus && len(c.queue) == 0 && c.err == nil {
 			broken = c.lost(protocolError("behind the answer to %s came one that nobody asked for", x.what()))
 			c.err = broken
@@ -316,20 +330,45 @@ func (x *Exchange) Refusal() error {
 // Wait waits for the final reply. If none comes in the connection's time-out
 // the connection is closed; if ctx ends first the reply, when it comes, still
 // goes to this exchange and the connection stays in step.
+//
+// The time of a command that was written ahead begins when those before it have
+// ended: until then the server may be at work for them, and whoever waits for them
+// looks after that.
 func (x *Exchange) Wait(ctx context.Context) error {
+	called := time.Now()
 	timer := time.NewTimer(x.conn.timeout)
 	defer timer.Stop()
-	select {
-	case <-x.ended:
-		return x.err
-	case <-ctx.Done():
-		return cancelled(x.conn.site, ctx)
-	case <-timer.C:
-		err := &sites.Error{Site: x.conn.site, Kind: sites.Unreachable,
-			Msg: fmt.Sprintf("no answer to %s in %v", x.what(), x.conn.timeout)}
-		x.conn.fail(err)
-		return err
+	for {
+		select {
+		case <-x.ended:
+			return x.err
+		case <-ctx.Done():
+			return cancelled(x.conn.site, ctx)
+		case <-timer.C:
+		}
+		left := x.left(called)
+		if left <= 0 {
+			err := &sites.Error{Site: x.conn.site, Kind: sites.Unreachable,
+				Msg: fmt.Sprintf("no answer to %s in %v", x.what(), x.conn.timeout)}
+			x.conn.fail(err)
+			return err
+		}
+		timer.Reset(left)
 	}
+}
+
+// left returns how long the server still has to answer somebody who waits since a
+// certain time.
+func (x *Exchange) left(since time.Time) time.Duration {
+	x.conn.mu.Lock()
+	defer x.conn.mu.Unlock()
+	switch {
+	case x.turn.IsZero():
+		return x.conn.timeout
+	case x.turn.After(since):
+		since = x.turn
+	}
+	return time.Until(since.Add(x.conn.timeout))
 }
 
 // accepted waits for the final reply; a refusal is an error.
@@ -401,7 +440,7 @@ func (c *Conn) Send(ctx context.Context, events chan<- *Exchange, lines ...strin
 	c.mu.Lock()
 	err := c.err
 	if err == nil {
-		c.queue = append(c.queue, xs...)
+		c.enqueue(xs...)
 	}
 	c.mu.Unlock()
 	if err != nil {

@@ -119,6 +119,55 @@ func TestRepliesInOrder(t *testing.T) {
 	}
 }
 
+// TestWaitBehindTransfer holds that the time of a command begins when those before it
+// have ended.
+func TestWaitBehindTransfer(t *testing.T) {
+	const timeout = 200 * time.Millisecond
+	for _, test := range []struct {
+		name, answer string
+		err          sites.Kind // Other for none
+	}{
+		{"answered", "S: 200 done\nC: QUIT", sites.Other},
+		{"not answered", "W", sites.Unreachable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := control(t, timeout, `
+				S: 220 ready
+				C: RETR a
+				C: NOOP
+				S: 150 go
+				T 500ms
+				S: 226 sent
+				`+test.answer)
+			xs, err := c.Send(t.Context(), nil, "RETR a", "NOOP")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = xs[1].Wait(within(t, patience))
+			over := time.Now()
+			select {
+			case <-xs[0].Ended():
+				if err := xs[0].Refusal(); err != nil {
+					t.Errorf("the transfer: %v", err)
+				}
+			default:
+				t.Error("the transfer has not ended")
+			}
+			if test.err == sites.Other {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			checkKind(t, "waiting", err, test.err)
+			if took := over.Sub(xs[1].turn); took < timeout {
+				t.Errorf("it was given %v for its answer, want %v", took, timeout)
+			}
+		})
+	}
+}
+
 // TestConnectionEnds has servers break the protocol or end the session.
 func TestConnectionEnds(t *testing.T) {
 	for _, test := range []struct {
