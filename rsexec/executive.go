@@ -154,7 +154,7 @@ func New(o Options) (*Executive, error) {
 	options := ftp.Options{Password: x.password, Trust: x.trust}
 	if o.State != "" {
 		x.state = &stateFile{name: o.State}
-		options.Memory = tlsMemory{x.state}
+		options.Memory = serverMemory{x.state}
 	}
 	net, err := newNetwork(o.Sites, options)
 	if err != nil {

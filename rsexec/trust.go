@@ -49,25 +49,3 @@ func certificateText(cert *x509.Certificate) string {
 		sites.Printable(cert.Subject.String()), sites.Printable(cert.Issuer.String()),
 		cert.NotBefore.Format("2006-01-02"), cert.NotAfter.Format("2006-01-02"), ftp.Pin(cert))
 }
-
-// tlsMemory keeps in the state file which servers have offered TLS. It implements
-// ftp.Memory.
-type tlsMemory struct{ file *stateFile }
-
-// OfferedTLS reports whether a server has ever offered TLS.
-func (m tlsMemory) OfferedTLS(ctx context.Context, server string) (bool, error) {
-	store, err := m.file.open()
-	if err != nil {
-		return false, err
-	}
-	return store.OfferedTLS(ctx, server)
-}
-
-// OffersTLS keeps that a server has offered TLS.
-func (m tlsMemory) OffersTLS(ctx context.Context, server string) error {
-	store, err := m.file.open()
-	if err != nil {
-		return err
-	}
-	return store.OffersTLS(ctx, server)
-}

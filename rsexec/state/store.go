@@ -128,6 +128,11 @@ var migrations = []string{
 		server  TEXT PRIMARY KEY, -- the address of its control connection
 		offered INTEGER NOT NULL  -- when, in Unix milliseconds
 	) STRICT, WITHOUT ROWID;`,
+	`CREATE TABLE doubt (
+		server TEXT PRIMARY KEY, -- the address of its control connection
+		why    TEXT NOT NULL,
+		since  INTEGER NOT NULL  -- Unix milliseconds
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // Open opens the state file. A file that is missing is made, and its folder,

@@ -130,6 +130,7 @@ func (s *Session) establish(ctx context.Context, password string) error {
 	if err := greeting.accepted(ctx); err != nil {
 		return err
 	}
+	s.site.greeted(ctx, greeting.reply.Text())
 	if !implicit {
 		if err := s.secure(ctx); err != nil {
 			return err

@@ -43,6 +43,7 @@ type Site struct {
 	pool     *sites.Pool[*Session]
 	numbers  atomic.Int64 // of sessions, for traces
 	tlsBase  func() (*tls.Config, error)
+	order    order // of commands that are written ahead
 
 	mu         sync.Mutex
 	taken      *string           // the password that it took last; nil is none

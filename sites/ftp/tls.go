@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"rsexec/sites"
 )
@@ -23,11 +24,14 @@ import (
 type Trust func(ctx context.Context, c sites.Config, cert *x509.Certificate, why error) error
 
 // Memory keeps which servers have offered TLS, so that none of them is ever talked to in
-// the clear because somebody on the way suppresses the offer. A server is named by the
-// address of its control connection.
+// the clear because somebody on the way suppresses the offer; and which are not to be
+// written ahead to, and why and since when: "" is one of which nothing is known. A server
+// is named by the address of its control connection.
 type Memory interface {
 	OfferedTLS(ctx context.Context, server string) (bool, error)
 	OffersTLS(ctx context.Context, server string) error
+	Doubted(ctx context.Context, server string) (why string, since time.Time, err error)
+	Doubt(ctx context.Context, server, why string) error
 }
 
 // Pin returns the SHA-256 of a certificate, as the option tls-pin has it.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"rsexec/sites"
 	"rsexec/sites/ftpd"
@@ -71,6 +72,11 @@ type memory map[string]bool
 
 func (m memory) OfferedTLS(_ context.Context, server string) (bool, error) { return m[server], nil }
 func (m memory) OffersTLS(_ context.Context, server string) error          { m[server] = true; return nil }
+
+func (m memory) Doubted(context.Context, string) (string, time.Time, error) {
+	return "", time.Time{}, nil
+}
+func (m memory) Doubt(context.Context, string, string) error { return nil }
 
 // TestTLS holds that a session and all its data are protected where the server offers it.
 func TestTLS(t *testing.T) {
