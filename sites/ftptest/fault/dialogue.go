@@ -4,9 +4,10 @@ import (
 	"bufio"
 	"io"
 	"net/netip"
-	"strconv"
 	"strings"
 	"sync"
+
+	"rsexec/sites/ftptest/wire"
 )
 
 // A dialogue is a control connection. One goroutine passes commands on and one replies.
@@ -108,7 +109,7 @@ func (d *dialogue) expect(c command) {
 	if c.verb == "NOOP" && len(d.waiting) == 1 && d.waiting[0].verb == "ABOR" {
 		d.waiting = nil // the server had one reply for the transfer and for ABOR
 	}
-	if isTransfer(c.verb) || c.verb == "PORT" || c.verb == "EPRT" {
+	if wire.IsTransfer(c.verb) || c.verb == "PORT" || c.verb == "EPRT" {
 		d.listening = nil
 	}
 	d.waiting = append(d.waiting, c)
@@ -123,7 +124,7 @@ func (d *dialogue) reply(line string) {
 		d.say(d.client, d.divert(line))
 		return
 	}
-	code, more, ok := parseReply(line)
+	code, more, ok := wire.ParseReply(line)
 	if !ok {
 		d.say(d.client, line)
 		return
@@ -160,15 +161,6 @@ func (d *dialogue) reply(line string) {
 	d.say(d.client, line)
 }
 
-// parseReply reads how a line of a reply begins; more lines may follow.
-func parseReply(line string) (code int, more, ok bool) {
-	if len(line) < 4 {
-		return 0, false, false
-	}
-	n, err := strconv.ParseUint(line[:3], 10, 16)
-	return int(n), line[3] == '-', err == nil && strings.IndexByte(" -\r\n", line[3]) >= 0
-}
-
 // answer returns the command that a reply answers, as it was before, and whether the reply
 // is its final one. There is no command if nobody asked.
 func (d *dialogue) answer(code int) (c command, final bool) {
@@ -181,18 +173,10 @@ func (d *dialogue) answer(code int) (c command, final bool) {
 	if c.verb == Greeting && code == 300 || c.verb == "USER" && code == 330 {
 		d.old = true
 	}
-	if code < 200 || d.old && isTransfer(c.verb) && (code == 250 || code == 255) {
+	if code < 200 || d.old && wire.IsTransfer(c.verb) && (code == 250 || code == 255) {
 		d.waiting[0].begun = true
 		return c, false
 	}
 	d.waiting = d.waiting[1:]
 	return c, true
-}
-
-func isTransfer(verb string) bool {
-	switch verb {
-	case "RETR", "STOR", "APPE", "STOU", "LIST", "NLST", "MLSD":
-		return true
-	}
-	return false
 }

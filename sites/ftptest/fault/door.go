@@ -2,13 +2,10 @@ package fault
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
-	"strconv"
-	"strings"
 
+	"rsexec/sites/ftptest/wire"
 	"rsexec/sites/socket"
 )
 
@@ -114,14 +111,10 @@ func (d *dialogue) divert(line string) string {
 	var at []int // where the address stands
 	var port uint16
 	switch {
-	case d.code == 227 && d.p.addr.Is4():
-		if at = hostPort.FindStringIndex(line); at != nil {
-			port = parseHostPort(line[at[0]:at[1]]).Port()
-		}
-	case d.code == 229:
-		at, port = findPort(barePort, line)
+	case d.code == 227 && d.p.addr.Is4(), d.code == 229:
+		at, port = wire.FindPassive(d.code, line)
 	case listening, d.code == 255 && d.answered.met != nil:
-		at, port = findPort(sockPort, line)
+		at, port = wire.FindSocket(line)
 	}
 	if port == 0 {
 		return line
@@ -134,11 +127,7 @@ func (d *dialogue) divert(line string) string {
 	if o == nil {
 		return line
 	}
-	told := strconv.Itoa(int(o.addr.Port()))
-	if d.code == 227 {
-		told = formatHostPort(o.addr)
-	}
-	return line[:at[0]] + told + line[at[1]:]
+	return line[:at[0]] + wire.FormatPassive(d.code, o.addr) + line[at[1]:]
 }
 
 // redirect returns the argument of a command with the proxy's address in the place of the
@@ -147,17 +136,17 @@ func (d *dialogue) redirect(c *command, arg string) string {
 	var to netip.AddrPort // invalid where the server is to judge the argument
 	switch c.verb {
 	case "PORT":
-		to = parseHostPort(arg)
+		to = wire.ParseHostPort(arg)
 	case "EPRT":
-		to = parseExtended(arg)
+		to = wire.ParseExtended(arg)
 	case "SOCK":
 		d.mu.Lock()
 		c.met = d.listening
 		d.mu.Unlock()
 		if c.met != nil {
-			return formatSocket(c.met.own.Addr)
+			return wire.FormatSocket(c.met.own.Addr)
 		}
-		to = parseSocket(arg)
+		to = wire.ParseSocket(arg)
 	}
 	if to.Addr() != d.host {
 		return ""
@@ -168,91 +157,9 @@ func (d *dialogue) redirect(c *command, arg string) string {
 	}
 	switch c.verb {
 	case "PORT":
-		return formatHostPort(o.addr)
+		return wire.FormatHostPort(o.addr)
 	case "EPRT":
-		return formatExtended(o.addr)
+		return wire.FormatExtended(o.addr)
 	}
-	return formatSocket(o.addr)
+	return wire.FormatSocket(o.addr)
 }
-
-// How replies tell an address.
-var (
-	hostPort = regexp.MustCompile(`\d+(?:, *\d+){5}`)           // 227, and PORT
-	barePort = regexp.MustCompile(`\([^\d()]{3}(\d+)[^\d()]\)`) // 229
-	sockPort = regexp.MustCompile(`(?i)\bSOCK *(\d+)`)          // 255
-)
-
-// findPort returns the port that stands in a line, and where; 0 is none.
-func findPort(form *regexp.Regexp, line string) (at []int, port uint16) {
-	found := form.FindStringSubmatchIndex(line)
-	if found == nil {
-		return nil, 0
-	}
-	n, err := strconv.ParseUint(line[found[2]:found[3]], 10, 16)
-	if err != nil {
-		return nil, 0
-	}
-	return found[2:4], uint16(n)
-}
-
-// parseHostPort reads h1,h2,h3,h4,p1,p2; what is not that is no valid address.
-func parseHostPort(s string) netip.AddrPort {
-	numbers := strings.Split(s, ",")
-	var b [6]byte
-	if len(numbers) != len(b) {
-		return netip.AddrPort{}
-	}
-	for i, number := range numbers {
-		n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 8)
-		if err != nil {
-			return netip.AddrPort{}
-		}
-		b[i] = byte(n)
-	}
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), uint16(b[4])<<8|uint16(b[5]))
-}
-
-// parseExtended reads |family|address|port| (RFC 2428 section 2), with any character in
-// the place of "|".
-func parseExtended(s string) netip.AddrPort {
-	if s == "" {
-		return netip.AddrPort{}
-	}
-	if parts := strings.Split(s, s[:1]); len(parts) == 5 {
-		return parseAddrPort(parts[2], parts[3])
-	}
-	return netip.AddrPort{}
-}
-
-// parseSocket reads <host>,<port> (RFC 438).
-func parseSocket(s string) netip.AddrPort {
-	host, port, _ := strings.Cut(s, ",")
-	return parseAddrPort(host, port)
-}
-
-func parseAddrPort(host, port string) netip.AddrPort {
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(addr.Unmap(), uint16(n))
-}
-
-func formatHostPort(a netip.AddrPort) string {
-	h := a.Addr().As4()
-	return fmt.Sprintf("%d,%d,%d,%d,%d,%d", h[0], h[1], h[2], h[3], a.Port()>>8, a.Port()&0xff)
-}
-
-func formatExtended(a netip.AddrPort) string {
-	family := 1
-	if a.Addr().Is6() {
-		family = 2
-	}
-	return fmt.Sprintf("|%d|%s|%d|", family, a.Addr(), a.Port())
-}
-
-func formatSocket(a netip.AddrPort) string { return fmt.Sprintf("%s,%d", a.Addr(), a.Port()) }
