@@ -27,7 +27,7 @@ const ours ftptest.Peer = "rsexec"
 var allServers = []ftptest.Peer{ftptest.VSFTPD, ftptest.ProFTPD, ftptest.PureFTPd, ftptest.Pyftpdlib, ours}
 
 // startServer starts a peer or our own server.
-func startServer(t *testing.T, p ftptest.Peer, o ftptest.Options) *ftptest.Server {
+func startServer(t testing.TB, p ftptest.Peer, o ftptest.Options) *ftptest.Server {
 	t.Helper()
 	if p != ours {
 		return ftptest.Start(t, p, o)
