@@ -510,13 +510,17 @@ var verbs = []*Verb{
 			{Guides: []string{"FROM"}, Kind: SiteName, Optional: true},
 			{Guides: []string{"TO"}, Bare: true, Kind: SiteName, Optional: true},
 		},
-		Options: []Option{{Name: "forget", Help: "drop what is known, so that it is tried again"}},
+		Options: []Option{
+			{Name: "why", Help: "tell also what was decided for the transfers of many files, when and why"},
+			{Name: "forget", Help: "drop what is known, so that it is tried again"},
+		},
 		Output:  true,
 		Summary: "tell which ways between sites work",
 		Help: "Lists what is known of the ways from site to site: which choreography worked, and which one was refused, when " +
 			"and why. A way that was refused is not tried again for a day. With --forget it is tried again at once, as after a " +
-			"change in the settings of a server.",
-		Example: "APPEND PROG1.PL1 TO PROG2.PL1\nROUTES SITE1 TO SITE2\nROUTES --forget",
+			"change in the settings of a server. With --why it lists also how many pairs of sessions were found to help when " +
+			"many files were copied, and whether small files share them.",
+		Example: "APPEND PROG1.PL1 TO PROG2.PL1\nROUTES SITE1 TO SITE2 --why\nROUTES --forget",
 	},
 	{
 		Name: "SET",

@@ -663,8 +663,11 @@ func (x *Executive) present(ctx context.Context, typed string) (resolver.Place, 
 // transferOf returns the transfer of a file, to where it is to go.
 func transferOf(source resolver.Place, to sites.Pathname) state.Transfer {
 	t := state.Transfer{Source: source.Pathname, Dest: to, Size: -1}
-	if e := source.Entry; e.Type == sites.File && !e.Coarse && source.Indexed.IsZero() {
-		t.Size, t.Modified = e.Size, e.Modified
+	if e := source.Entry; e.Type == sites.File && source.Indexed.IsZero() {
+		t.Size = e.Size
+		if !e.Coarse {
+			t.Modified = e.Modified
+		}
 	}
 	return t
 }

@@ -42,7 +42,29 @@ func (s routeStore) Keep(r plan.Route) {
 
 func (s routeStore) Forget(r plan.Route) {
 	if _, err := s.file.open(); err == nil {
-		s.file.change(func(ctx context.Context, store *state.Store) { store.ForgetRoute(ctx, r) })
+		s.file.change(func(ctx context.Context, store *state.Store) {
+			store.ForgetRoute(ctx, r)
+			store.ForgetDecisions(ctx, r.Source, r.Dest)
+		})
+	}
+}
+
+func (s routeStore) Decisions() []plan.Decision {
+	store, err := s.file.open()
+	if err != nil {
+		return nil
+	}
+	s.file.settle()
+	var all []plan.Decision
+	if err := store.Decisions(context.Background(), func(d plan.Decision) bool { all = append(all, d); return true }); err != nil {
+		return nil // they are made again
+	}
+	return all
+}
+
+func (s routeStore) Decide(d plan.Decision) {
+	if _, err := s.file.open(); err == nil {
+		s.file.change(func(ctx context.Context, store *state.Store) { store.PutDecision(ctx, d) })
 	}
 }
 
@@ -69,6 +91,22 @@ func (e routeEvent) text() string {
 	return line + "worked " + e.route.Worked.Local().Format(day) + "\n"
 }
 
+// decisionEvent tells what was decided for the transfers between two sites.
+type decisionEvent struct {
+	Event       string `json:"event"` // "decision"
+	Source      string `json:"source"`
+	Destination string `json:"destination"`
+	Time        string `json:"time"`
+	Text        string `json:"text"`
+	Pairs       int    `json:"pairs,omitempty"` // of sessions at a time
+
+	at time.Time
+}
+
+func (e decisionEvent) text() string {
+	return fmt.Sprintf("%s to %s: %s %s\n", e.Source, e.Destination, e.at.Local().Format(time.DateTime), sites.Printable(e.Text))
+}
+
 // routes performs ROUTES [(FROM) site [(TO) site]].
 func (x *Executive) routes(_ context.Context, st *grammar.Statement) error {
 	var ends [2]string
@@ -87,6 +125,16 @@ func (x *Executive) routes(_ context.Context, st *grammar.Statement) error {
 	for _, r := range x.mover.Routes.All(ends[0], ends[1]) {
 		e := routeEvent{Event: "route", Source: x.siteCalled(r.Source), Destination: x.siteCalled(r.Dest),
 			Choreography: r.Figure, Summary: r.Summary, Worked: rfc3339(r.Worked), Refused: rfc3339(r.Refused), Text: r.Why, route: r}
+		if err := x.printer.print(e); err != nil {
+			return err
+		}
+	}
+	if _, why := st.Option("why"); !why {
+		return nil
+	}
+	for _, d := range x.mover.Routes.Decisions(ends[0], ends[1]) {
+		e := decisionEvent{Event: "decision", Source: x.siteCalled(d.Source), Destination: x.siteCalled(d.Dest),
+			Time: rfc3339(d.At), Text: d.Why, Pairs: d.Pairs, at: d.At}
 		if err := x.printer.print(e); err != nil {
 			return err
 		}

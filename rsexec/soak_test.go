@@ -221,12 +221,19 @@ func (r *soak) run() error {
 	for i := range r.ends {
 		r.ends[i] = r.hosts[r.rng.IntN(len(r.hosts))]
 	}
-	verb := []string{"COPY", "COPY", "TREE", "APPEND", "APPEND", "MIRROR", "MOVE"}[r.rng.IntN(7)]
+	verb := []string{"COPY", "COPY", "TREE", "SWARM", "APPEND", "APPEND", "MIRROR", "MOVE"}[r.rng.IntN(8)]
 	size := []int{0, 1, 1000, 70_000, 300_000}[r.rng.IntN(5)]
+	swarm := verb == "SWARM" // a tree of so many that they share sessions
+	if swarm {
+		verb, size = "TREE", 2000
+	}
 	source, dest := files{}, files{}
 	count := map[string]int{"COPY": 1, "APPEND": 1 + r.rng.IntN(3)}[verb]
 	if count == 0 {
 		count = 2 + r.rng.IntN(5)
+	}
+	if swarm {
+		count = 12 + r.rng.IntN(24)
 	}
 	for i := range count {
 		name := fmt.Sprintf("f%d", i)
@@ -247,6 +254,9 @@ func (r *soak) run() error {
 		r.plans[i] = fault.Random(r.rng, r.rng.IntN(4), int64(size))
 		if verb == "TREE" || verb == "MIRROR" {
 			r.plans[i] = rough(r.plans[i])
+		}
+		if swarm {
+			r.spread(r.plans[i], count)
 		}
 		var err error
 		if r.proxies[i], err = fault.Listen(e.addr, fault.Options{Faults: r.plans[i], StallTime: 3 * time.Second}); err != nil {
@@ -300,6 +310,19 @@ func rough(p fault.Plan) fault.Plan {
 		}
 	}
 	return p
+}
+
+// spread has faults happen to any of so many files, and not to the first ones alone.
+func (r *soak) spread(p fault.Plan, files int) {
+	for i, f := range p {
+		switch {
+		case f.Where == fault.Connect:
+		case f.Verb == "" && (f.Where == fault.Command || f.Where == fault.Begin || f.Where == fault.Reply || f.Where == fault.Within):
+			p[i].Nth += r.rng.IntN(8 * files) // about as many commands as they take
+		default:
+			p[i].Nth += r.rng.IntN(files)
+		}
+	}
 }
 
 // statement returns what is done, and what both folders have in the end. It may put

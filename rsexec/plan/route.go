@@ -12,3 +12,11 @@ type Route struct {
 	Refused      time.Time // when it was last refused; zero if it was not, or has worked since
 	Why          string    // it was refused: what the site said
 }
+
+// A Decision is what was decided about the transfers between two sites, and why.
+type Decision struct {
+	Source, Dest string // as Route has them
+	At           time.Time
+	Why          string
+	Pairs        int // of sessions at a time that were found best, or are tried; 0 is not about that
+}

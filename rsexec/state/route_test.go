@@ -42,3 +42,40 @@ func TestRoutes(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestDecisions keeps the last ones of each two sites, in their order.
+func TestDecisions(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.db")
+	s := openStore(t, file)
+	at := time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC)
+	var want []plan.Decision
+	put := func(d plan.Decision) {
+		if err := s.PutDecision(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := plan.Decision{Source: "b", Dest: "a", At: at, Why: "the other way"}
+	put(other)
+	for i := range decisionsKept + 5 {
+		d := plan.Decision{Source: "a", Dest: "b", At: at.Add(time.Duration(i) * time.Second), Why: "because", Pairs: i}
+		put(d)
+		if want = append(want, d); i < 5 {
+			want = nil
+		}
+	}
+	all := func() (all []plan.Decision) {
+		if err := openStore(t, file).Decisions(t.Context(), func(d plan.Decision) bool { all = append(all, d); return true }); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	if diff := cmp.Diff(append([]plan.Decision{other}, want...), all(), cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Error(diff)
+	}
+	if err := s.ForgetDecisions(t.Context(), "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]plan.Decision{other}, all(), cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -133,6 +133,15 @@ var migrations = []string{
 		why    TEXT NOT NULL,
 		since  INTEGER NOT NULL  -- Unix milliseconds
 	) STRICT, WITHOUT ROWID;`,
+	`CREATE TABLE decision (
+		n      INTEGER PRIMARY KEY AUTOINCREMENT, -- their order
+		source TEXT NOT NULL,
+		dest   TEXT NOT NULL,
+		at     INTEGER NOT NULL, -- Unix milliseconds
+		why    TEXT NOT NULL,
+		pairs  INTEGER NOT NULL
+	) STRICT;
+	CREATE INDEX decision_of ON decision (source, dest, n);`,
 }
 
 // Open opens the state file. A file that is missing is made, and its folder,

@@ -17,11 +17,18 @@ import (
 
 // carry runs one figure once, from the byte that is wanted next.
 func (w *work) carry(ctx context.Context, f plan.Figure) error {
+	if l := w.ask.lane; l != nil && (f.OneSite || w.row.Arrived > 0) {
+		l.close() // there may be no other session
+	} else if l != nil {
+		if ok, err := l.carry(ctx, w, f); ok {
+			return err
+		}
+	}
 	if f.OneSite {
 		w.row.Arrived = 0 // such a copy begins anew each time
 		return w.within(ctx, f)
 	}
-	ends, err := lease(ctx, w.ask.From, w.ask.To)
+	ends, err := lease(ctx, w.ask.From, w.ask.To, take)
 	if err != nil {
 		return err
 	}
@@ -33,7 +40,23 @@ func (w *work) carry(ctx context.Context, f plan.Figure) error {
 		}
 		return w.watched(ctx, func(ctx context.Context) error { return w.join(ctx, ends) })
 	}
+	if err := w.represent(ctx, f, ends); err != nil {
+		return err
+	}
 	source, dest := ends.source.(*ftp.Session), ends.dest.(*ftp.Session)
+	vars := w.plan.Vars()
+	vars["source"], vars["dest"] = source.DataAddr().String(), dest.DataAddr().String()
+	rows := f.Rows
+	if w.row.Arrived > 0 {
+		vars["put"] = "APPE"
+		rows = restarting(rows, w.row.Arrived)
+	}
+	return w.watched(ctx, func(ctx context.Context) error { return perform(ctx, w.limits, rows, vars, source, dest) })
+}
+
+// represent has the two servers be ready for the data connection of a figure between them.
+func (w *work) represent(ctx context.Context, f plan.Figure, e ends) error {
+	source, dest := e.source.(*ftp.Session), e.dest.(*ftp.Session)
 	if one, other := source.DataAddr(), dest.DataAddr(); one.Is4() != other.Is4() && w.plan.Source.Site.Addr.Is4() == w.plan.Dest.Site.Addr.Is4() {
 		// A site that has both has been turned to the other one, for another transfer.
 		return &failure{nothing: true, setUp: true, err: &sites.Error{Site: w.ask.Dest.Site, Kind: sites.Busy, Msg: "the two sites are reached in two versions of the internet protocol"}}
@@ -46,14 +69,7 @@ func (w *work) carry(ctx context.Context, f plan.Figure) error {
 			return err
 		}
 	}
-	vars := w.plan.Vars()
-	vars["source"], vars["dest"] = source.DataAddr().String(), dest.DataAddr().String()
-	rows := f.Rows
-	if w.row.Arrived > 0 {
-		vars["put"] = "APPE"
-		rows = restarting(rows, w.row.Arrived)
-	}
-	return w.watched(ctx, func(ctx context.Context) error { return perform(ctx, w.limits, rows, vars, source, dest) })
+	return nil
 }
 
 // restarting returns the rows with REST before the source's transfer command
@@ -152,9 +168,29 @@ type opener interface {
 	Store(ctx context.Context, path string, mode sites.Mode) (sites.Writer, error)
 }
 
+// take waits for sessions with a site.
+func take(ctx context.Context, site *ftp.Site, n int) ([]*ftp.Session, error) {
+	return site.Take(ctx, n)
+}
+
+// tryTake takes sessions only if that keeps nobody waiting.
+func tryTake(ctx context.Context, site *ftp.Site, n int) (taken []*ftp.Session, err error) {
+	for range n {
+		s, ok := site.TryTake(ctx)
+		if !ok {
+			for _, s := range taken {
+				site.Put(s)
+			}
+			return nil, &sites.Error{Site: site.Name(), Kind: sites.Busy, Msg: "it has no session more to spare"}
+		}
+		taken = append(taken, s)
+	}
+	return taken, nil
+}
+
 // lease takes a session with each site: both or none, and in the order of the
 // sites' names, so that transfers never wait for each other in a circle.
-func lease(ctx context.Context, from, to sites.Site) (e ends, err error) {
+func lease(ctx context.Context, from, to sites.Site, take func(context.Context, *ftp.Site, int) ([]*ftp.Session, error)) (e ends, err error) {
 	type seat struct {
 		site *ftp.Site
 		end  *opener
@@ -178,10 +214,10 @@ func lease(ctx context.Context, from, to sites.Site) (e ends, err error) {
 	}
 	for len(seats) > 0 {
 		site, n := seats[0].site, 1
-		if len(seats) > 1 && seats[1].site == site {
+		if len(seats) > 1 && seats[1].site.Name() == site.Name() {
 			n = 2
 		}
-		sessions, err := site.Take(ctx, n)
+		sessions, err := take(ctx, site, n)
 		if err != nil {
 			e.release()
 			return e, err

@@ -15,13 +15,15 @@ import (
 
 // column is one side of a figure that is performed.
 type column struct {
-	role   plan.Role
-	s      *ftp.Session // nil if the side has no part in the figure
-	steps  []plan.Step
-	sent   []*ftp.Exchange // for each step, up to the next one to send; nil for an empty step
-	unsure int             // set-up commands that wait for their reply
-	moved  *ftp.Exchange   // the command that moves the file
-	done   bool            // which is completed, or is none of this column's
+	role    plan.Role
+	s       *ftp.Session // nil if the side has no part in the figure
+	steps   []plan.Step
+	sent    []*ftp.Exchange // for each step; nil for one that is not sent, or is empty
+	next    int             // the step to send next
+	unsure  int             // set-up commands that wait for their reply
+	moved   *ftp.Exchange   // the command that moves the file
+	done    bool            // which is completed, or is none of this column's
+	listens bool            // its steps bind a variable
 }
 
 // performance is one run of a figure over two control connections.
@@ -31,6 +33,14 @@ type performance struct {
 	cols   [2]*column // by role
 	events chan *ftp.Exchange
 	over   map[*ftp.Exchange]bool // whose final reply was taken
+	ahead  *ahead                 // nil: each step waits for those before it
+}
+
+// ahead has a figure performed on sessions that others use at the same time: a step is
+// sent as soon as its variables are bound.
+type ahead struct {
+	next *performance // what it can send already goes out in one piece with what moves this one's file
+	free func()       // is called when the sites that listen are done with them
 }
 
 // perform runs the rows over the two sessions. A step is sent as soon as its
@@ -38,6 +48,10 @@ type performance struct {
 // move the file as soon as the set-up steps of both columns are. A figure within one
 // site has no source column, and no session for it. The error is a *failure.
 func perform(ctx context.Context, l limits, rows []plan.Row, vars plan.Vars, source, dest *ftp.Session) error {
+	return newPerformance(l, rows, vars, source, dest).perform(ctx)
+}
+
+func newPerformance(l limits, rows []plan.Row, vars plan.Vars, source, dest *ftp.Session) *performance {
 	p := &performance{limits: l, vars: vars, events: make(chan *ftp.Exchange, 4*len(rows)), over: make(map[*ftp.Exchange]bool)}
 	p.cols[plan.Source] = &column{role: plan.Source, s: source}
 	p.cols[plan.Dest] = &column{role: plan.Dest, s: dest}
@@ -45,8 +59,14 @@ func perform(ctx context.Context, l limits, rows []plan.Row, vars plan.Vars, sou
 		for _, row := range rows {
 			c.steps = append(c.steps, row.At(c.role))
 		}
+		c.sent = make([]*ftp.Exchange, len(c.steps))
 		c.done = !slices.ContainsFunc(c.steps, plan.Step.Moves)
+		c.listens = slices.ContainsFunc(c.steps, func(s plan.Step) bool { return s.Binds != "" })
 	}
+	return p
+}
+
+func (p *performance) perform(ctx context.Context) error {
 	f := p.run(ctx)
 	if f == nil {
 		return nil
@@ -63,6 +83,7 @@ func (p *performance) run(ctx context.Context) *failure {
 		if f := p.sendReady(ctx); f != nil {
 			return f
 		}
+		p.pass()
 		if p.cols[plan.Source].done && p.cols[plan.Dest].done {
 			return nil
 		}
@@ -141,48 +162,102 @@ func closed(signal <-chan struct{}) bool {
 	}
 }
 
-// sendReady sends every step that may go out now, the receiving side's first.
+// pass lets the next one begin when the site that listens is done with this one.
+func (p *performance) pass() {
+	if p.ahead == nil || p.ahead.free == nil || p.settingUp() {
+		return
+	}
+	for _, c := range p.cols {
+		if c.listens && !c.done {
+			return
+		}
+	}
+	p.ahead.free()
+	p.ahead.free = nil
+}
+
+// sendReady sends every step that may go out now, the receiving side's first; what goes
+// out of a column, in one piece.
 func (p *performance) sendReady(ctx context.Context) *failure {
 	for _, role := range []plan.Role{plan.Dest, plan.Source} {
 		c := p.cols[role]
-		for len(c.sent) < len(c.steps) && c.unsure == 0 {
-			step := c.steps[len(c.sent)]
-			if step.Command == "" {
-				c.sent = append(c.sent, nil)
-				continue
-			}
-			line, bound := p.vars.Expand(step.Command)
-			if !bound || step.Moves() && !p.setUp() {
-				break
-			}
-			xs, err := c.s.Send(ctx, p.events, line)
-			if err != nil {
-				return &failure{role: role, verb: plan.Step{Command: line}.Verb(), setUp: !step.Moves(), err: err}
-			}
-			c.sent = append(c.sent, xs[0])
-			if step.Moves() {
-				c.moved = xs[0]
-			} else {
-				c.unsure++
-			}
+		lines, steps := p.ready(c)
+		if len(lines) == 0 {
+			continue
+		}
+		batches := []ftp.Batch{{Events: p.events, Lines: lines}}
+		var next *column
+		var nextSteps []int
+		if p.ahead != nil && p.ahead.next != nil && c.steps[steps[len(steps)-1]].Moves() {
+			var behind []string
+			next = p.ahead.next.cols[role]
+			behind, nextSteps = p.ahead.next.ready(next)
+			batches = append(batches, ftp.Batch{Events: p.ahead.next.events, Lines: behind})
+		}
+		xs, err := c.s.SendTogether(ctx, batches...)
+		if err != nil {
+			return &failure{role: role, verb: plan.Step{Command: lines[0]}.Verb(), setUp: p.settingUp() && !c.steps[steps[0]].Moves(), err: err}
+		}
+		c.keep(steps, xs[0])
+		if next != nil {
+			next.keep(nextSteps, xs[1])
 		}
 	}
 	return nil
 }
 
-// setUp reports whether every set-up step of both columns is accepted.
+// ready returns the commands of a column that may go out now, with the numbers of their
+// steps. They count as sent.
+func (p *performance) ready(c *column) (lines []string, steps []int) {
+	for ; c.next < len(c.steps) && (p.ahead != nil || c.unsure == 0); c.next++ {
+		step := c.steps[c.next]
+		if step.Command == "" {
+			continue
+		}
+		line, bound := p.vars.Expand(step.Command)
+		if !bound || step.Moves() && !p.setUp() {
+			break
+		}
+		if !step.Moves() {
+			c.unsure++
+		}
+		lines, steps = append(lines, line), append(steps, c.next)
+	}
+	return lines, steps
+}
+
+// keep keeps what was sent.
+func (c *column) keep(steps []int, xs []*ftp.Exchange) {
+	for i, x := range xs {
+		c.sent[steps[i]] = x
+		if c.steps[steps[i]].Moves() {
+			c.moved = x
+		}
+	}
+}
+
+// setUp reports whether nothing keeps the steps from being sent that move the file: every
+// set-up step of both columns is accepted, or, ahead, goes out before them.
 func (p *performance) setUp() bool {
 	for _, c := range p.cols {
-		if c.unsure > 0 {
+		if c.unsure > 0 && p.ahead == nil {
 			return false
 		}
-		for _, step := range c.steps[len(c.sent):] {
-			if step.Command != "" && !step.Moves() {
+		for _, step := range c.steps[c.next:] {
+			if step.Command == "" || step.Moves() {
+				continue
+			}
+			if _, bound := p.vars.Expand(step.Command); !bound || p.ahead == nil {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// settingUp reports whether no server was told to move the file.
+func (p *performance) settingUp() bool {
+	return p.cols[plan.Source].moved == nil && p.cols[plan.Dest].moved == nil
 }
 
 // heard takes an event: an exchange has started or ended.
@@ -221,7 +296,7 @@ func (p *performance) heard(x *ftp.Exchange) *failure {
 		err = &sites.Error{Site: e.Site, Kind: sites.Unsupported, Code: e.Code, Text: e.Text, Msg: "it cannot go on from where the file broke off"}
 	}
 	if err != nil {
-		return &failure{role: step.Of(c.role), verb: step.Verb(), setUp: true, err: err}
+		return &failure{role: step.Of(c.role), verb: step.Verb(), setUp: p.settingUp(), err: err}
 	}
 	return nil
 }
@@ -294,6 +369,9 @@ func (p *performance) giveUp(f *failure) {
 		wait.Go(func() {
 			limit := p.limits.settle
 			switch {
+			case p.ahead != nil:
+				p.drop(c, f)
+				return
 			case f.deaf && c.role == f.role:
 				limit = 0
 			case c.moved != nil:
@@ -303,4 +381,27 @@ func (p *performance) giveUp(f *failure) {
 		})
 	}
 	wait.Wait()
+}
+
+// drop closes a control connection that others use too, unless all that was sent for
+// this figure is answered: where more was written behind a transfer it cannot be aborted in
+// step.
+func (p *performance) drop(c *column, f *failure) {
+	ctx, stop := context.WithTimeout(context.Background(), p.limits.settle)
+	defer stop()
+	if c.moved != nil || f.deaf && c.role == f.role {
+		stop()
+	}
+	for _, x := range c.sent {
+		if x == nil {
+			continue
+		}
+		select {
+		case <-x.Ended():
+		case <-ctx.Done():
+		}
+		if !closed(x.Ended()) {
+			c.s.Settle(0)
+		}
+	}
 }

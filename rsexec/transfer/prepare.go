@@ -24,6 +24,9 @@ func (e *leftOut) Error() string { return e.why }
 // prepare meets the sites, looks at both files and makes the plan. There is work also
 // where there is an error.
 func (m *Mover) prepare(ctx context.Context, r Request) (*work, error) {
+	if r.lane != nil {
+		r.From, r.To = r.lane.over(r.From, plan.Source), r.lane.over(r.To, plan.Dest)
+	}
 	w := &work{Mover: m, limits: m.waits(), ask: r, row: r.Row, bytes: -1, verified: "none"}
 	if w.row == nil {
 		w.row = &state.Transfer{Size: -1}

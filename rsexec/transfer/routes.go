@@ -33,8 +33,14 @@ type RouteStore interface {
 	// Keep keeps a route in the place of what was known of it.
 	Keep(plan.Route)
 
-	// Forget drops a route.
+	// Forget drops a route, with what was decided for its sites.
 	Forget(plan.Route)
+
+	// Decisions returns all that are kept, in their order.
+	Decisions() []plan.Decision
+
+	// Decide keeps a decision.
+	Decide(plan.Decision)
 }
 
 // Routes is the route table (DESIGN section 4): what each ordered pair of sites
@@ -46,6 +52,8 @@ type Routes struct {
 	mu    sync.Mutex
 	known map[route]plan.Route // nil until it is needed
 	told  map[route]bool       // the person was told of the refusal
+
+	decisions []plan.Decision // with known
 }
 
 // route is the key of a plan.Route.
@@ -66,6 +74,7 @@ func (r *Routes) load() {
 	for _, k := range r.store.Routes() {
 		r.known[route{k.Source, k.Dest, k.Figure, k.Summary}] = k
 	}
+	r.decisions = r.store.Decisions()
 }
 
 // key returns the key of a figure between two sites.
@@ -180,9 +189,46 @@ func (r *Routes) Forget(source, dest string) int {
 		key := route{k.Source, k.Dest, k.Figure, k.Summary}
 		delete(r.known, key)
 		delete(r.told, key)
+		r.decisions = slices.DeleteFunc(r.decisions, func(d plan.Decision) bool { return d.Source == k.Source && d.Dest == k.Dest })
 		if r.store != nil {
 			r.store.Forget(k)
 		}
 	}
 	return len(all)
+}
+
+// decided keeps what was decided for the transfers from source to dest.
+func (r *Routes) decided(source, dest, why string, pairs int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.load()
+	key := r.key(source, dest, plan.Figure{})
+	d := plan.Decision{Source: key.source, Dest: key.dest, At: time.Now(), Why: why, Pairs: pairs}
+	r.decisions = append(r.decisions, d)
+	if r.store != nil {
+		r.store.Decide(d)
+	}
+}
+
+// Decisions returns what was decided for the transfers between two sites, in this order,
+// the first first; "" is any site.
+func (r *Routes) Decisions(source, dest string) []plan.Decision {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.load()
+	pair := r.key(source, dest, plan.Figure{})
+	return slices.DeleteFunc(slices.Clone(r.decisions), func(d plan.Decision) bool {
+		return source != "" && d.Source != pair.source || dest != "" && d.Dest != pair.dest
+	})
+}
+
+// pairs returns how many pairs of sessions were last found to help from source to dest; 0
+// if that is not known.
+func (r *Routes) pairs(source, dest string) int {
+	for _, d := range slices.Backward(r.Decisions(source, dest)) {
+		if d.Pairs > 0 {
+			return d.Pairs
+		}
+	}
+	return 0
 }

@@ -101,7 +101,8 @@ func (r *Runner) Run(ctx context.Context, o Order) (Summary, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	s := &schedule{Runner: r, order: o, stop: stop, results: make(chan result), busy: make(map[string]int), missed: make(map[string]int),
-		lost: make(map[string]bool), full: make(map[string]bool), apart: make(map[way]bool), limits: make(map[string]int), groups: make(map[int64]*group)}
+		lost: make(map[string]bool), full: make(map[string]bool), apart: make(map[way]bool), limits: make(map[string]int), groups: make(map[int64]*group), ways: make(map[way]*traffic)}
+	defer s.endLanes()
 	for {
 		if s.failure == nil && ctx.Err() == nil {
 			if s.failure = s.load(ctx); s.failure == nil {
@@ -140,6 +141,7 @@ type schedule struct {
 	limits             map[string]int  // sessions that may be used, by site
 	full               map[string]bool // nothing goes there any more; what is there can be had
 	groups             map[int64]*group
+	ways               map[way]*traffic
 	interrupted        bool
 	failure            error
 	Summary
@@ -173,6 +175,10 @@ type result struct {
 	err       error
 	apart     bool // no file gets from the one site to the other
 	more      bool // it goes on, and the journal has more files of it
+
+	shared *laneInUse // the lane that the file went in; nil if it went alone
+	opened *laneInUse // a lane that was to be opened,
+	lane   *lane      // and is open, unless there is an error
 }
 
 // closed reports whether nothing goes to the site of a destination any more.
@@ -235,6 +241,7 @@ func (s *schedule) start(ctx context.Context) {
 			i++
 		}
 	}
+	s.endIdle()
 }
 
 // hopeless reports whether nobody is left to serve a transfer.
@@ -264,45 +271,73 @@ func (s *schedule) servers(t state.Transfer) (source *holder, others []*holder) 
 
 // startFile starts the transfer of a file, if sessions are free for it.
 func (s *schedule) startFile(ctx context.Context, t state.Transfer) bool {
-	h := s.holderFor(t)
+	if started, waits := s.startShared(ctx, t); started || waits {
+		return started
+	}
+	h := s.holderFor(t, func(h *holder) bool { return s.room(h, t) })
 	if h == nil {
 		return false
 	}
-	h.serves = true
-	from := h.at
-	used := []string{from.Site, t.Dest.Site}
-	s.running++
-	for _, name := range used {
-		s.busy[name]++
-	}
-	s.wait.Go(func() {
-		r := result{transfers: []state.Transfer{t}, from: from, sites: used}
-		r.result, r.apart, r.err = s.perform(ctx, &r.transfers[0], from)
-		s.results <- r
-	})
+	s.startWith(ctx, t, h, nil)
 	return true
 }
 
+// startWith starts the transfer of a file from somebody who has it: in a lane, or, if that
+// is nil, with sessions of its own.
+func (s *schedule) startWith(ctx context.Context, t state.Transfer, h *holder, l *laneInUse) {
+	h.serves = true
+	r := result{transfers: []state.Transfer{t}, from: h.at, shared: l}
+	var lane *lane
+	if l != nil {
+		lane = l.lane
+	} else {
+		r.sites = []string{h.at.Site, t.Dest.Site}
+		s.traffic(way{h.at.Site, t.Dest.Site}).alone++
+	}
+	s.running++
+	for _, name := range r.sites {
+		s.busy[name]++
+	}
+	s.wait.Go(func() {
+		r.result, r.apart, r.err = s.perform(ctx, &r.transfers[0], r.from, lane)
+		s.results <- r
+	})
+}
+
 // holderFor returns who is to serve a transfer: somebody who has the file and serves
-// nobody else, where both sites have a session free; nil if there is nobody now. A
-// source whose site failed is left alone while others have the file.
-func (s *schedule) holderFor(t state.Transfer) *holder {
+// nobody else, and has room for it; nil if there is nobody now. A source whose site
+// failed is left alone while others have the file.
+func (s *schedule) holderFor(t state.Transfer, room func(*holder) bool) *holder {
 	source, others := s.servers(t)
 	if source != nil && (!source.broken || len(others) == 0) {
-		if !source.serves && s.room(source, t) {
+		if !source.serves && room(source) {
 			return source
 		}
 	}
 	for _, h := range others {
-		if !h.serves && s.room(h, t) {
+		if !h.serves && room(h) {
 			return h
 		}
 	}
 	return nil
 }
 
-// room reports whether the sites of both ends have a session free.
+// room reports whether the sites of both ends have a session free, and one more pair of
+// them at work is wanted.
 func (s *schedule) room(h *holder, t state.Transfer) bool {
+	tr := s.traffic(way{h.at.Site, t.Dest.Site})
+	if tr.pairs() > 0 && tr.pairs() >= tr.pace.want {
+		return false
+	}
+	if s.sessionsFor(h, t) {
+		return true
+	}
+	s.makeRoom(tr)
+	return false
+}
+
+// sessionsFor reports whether the sites of both ends have a session free.
+func (s *schedule) sessionsFor(h *holder, t state.Transfer) bool {
 	from, to := s.free(h.at.Site), s.free(t.Dest.Site)
 	if h.at.Site == t.Dest.Site {
 		from-- // it takes two, where the limit allows two at all
@@ -410,6 +445,10 @@ func (s *schedule) settle(r result) {
 		return
 	}
 	s.running--
+	if r.opened != nil {
+		s.settleLane(r)
+		return
+	}
 	for _, name := range r.sites {
 		s.busy[name]--
 	}
@@ -449,6 +488,7 @@ func (s *schedule) settleTrees(r result) {
 
 func (s *schedule) settleFile(r result) {
 	t := r.transfers[0]
+	s.settleTraffic(r)
 	g := s.groups[t.First]
 	at := slices.IndexFunc(g.holders, func(h *holder) bool { return h.at == r.from })
 	h := g.holders[at]
@@ -571,8 +611,8 @@ func (s *schedule) fail(t state.Transfer, err error) {
 
 // perform performs the transfer of one file, from somebody who has it. apart is as do
 // has it.
-func (s *schedule) perform(ctx context.Context, t *state.Transfer, from sites.Pathname) (result Result, apart bool, err error) {
-	r := Request{Verb: s.order.Verb, Source: from, Dest: t.Dest, Exact: true, Options: s.order.Options,
+func (s *schedule) perform(ctx context.Context, t *state.Transfer, from sites.Pathname, l *lane) (result Result, apart bool, err error) {
+	r := Request{Verb: s.order.Verb, Source: from, Dest: t.Dest, Exact: true, Options: s.order.Options, lane: l,
 		Row: t, Journal: rows{s.Store, s.order},
 		Going:    func(f plan.Figure) { s.order.Report.Going(*t, f) },
 		Progress: func(bytes int64) { s.order.Report.Arrived(*t, bytes) }}

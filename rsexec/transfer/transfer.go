@@ -35,6 +35,8 @@ type Request struct {
 	// Going is told each figure that is tried, before it is. It may be nil.
 	Going func(f plan.Figure)
 
+	lane *lane // what it shares with others; nil is nothing
+
 	// Progress is told how many bytes of the source have arrived, each time that is
 	// known. It may be nil.
 	Progress func(bytes int64)

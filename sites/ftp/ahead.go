@@ -14,21 +14,22 @@ const (
 
 	// maxAhead is how many bytes may be written before an answer. Servers read that much
 	// at once; see Ahead.
-	maxAhead = 512
+	maxAhead = 1000
 )
 
 // orders tells servers by a word of their greetings, and whether they keep the order of
-// what is written ahead: it was tried with each.
+// what is written ahead, and of what is written while a transfer goes on: it was tried with
+// each.
 var orders = []struct {
-	word, name string
-	keeps      bool
+	word, name     string
+	keeps, anytime bool
 }{
-	{"pyftpdlib", "pyftpdlib", false}, // what prepares the next data connection closes the one in use
-	{"vsFTPd", "vsFTPd", true},
-	{"ProFTPD", "ProFTPD", true},
-	{"Pure-FTPd", "Pure-FTPd", true},
-	{"GNU inetutils", "GNU inetutils", true},
-	{"RSEXEC site server", "RSEXEC's own server", true},
+	{"pyftpdlib", "pyftpdlib", false, false}, // what prepares the next data connection closes the one in use
+	{"vsFTPd", "vsFTPd", true, true},
+	{"ProFTPD", "ProFTPD", true, false},
+	{"Pure-FTPd", "Pure-FTPd", true, false},
+	{"GNU inetutils", "GNU inetutils", true, true},
+	{"RSEXEC site server", "RSEXEC's own server", true, true},
 }
 
 // order is what is known of a server's way with commands that are written ahead.
@@ -45,7 +46,7 @@ type order struct {
 // that are not answered yet, also with a RETR or STOR, and says in a clause why. A server
 // that its greeting does not tell is trusted with it after Proved; after Doubt none is.
 //
-// It has to be one packet, of no more than 512 bytes. While a transfer goes on, ProFTPD and
+// It has to be one packet, of no more than 1000 bytes. While a transfer goes on, ProFTPD and
 // Pure-FTPd look out for an ABOR and refuse at once what else they find, before they
 // answer the transfer; what they have read together with its command waits for its end.
 func (f *Site) Ahead() (ok bool, why string) {
@@ -126,4 +127,25 @@ func (f *Site) greeted(ctx context.Context, greeting string) {
 	if o.doubt == "" && time.Since(since) < doubtful {
 		o.doubt, o.since = why, since
 	}
+}
+
+// anytime reports whether the server keeps the order also of what is written while a
+// transfer goes on.
+func (f *Site) anytime() bool {
+	f.order.mu.Lock()
+	defer f.order.mu.Unlock()
+	for _, known := range orders {
+		if known.anytime && strings.Contains(f.order.greeting, known.word) {
+			return true
+		}
+	}
+	return false
+}
+
+// isKnown reports whether the server is one that was tried.
+func (f *Site) isKnown() bool {
+	f.order.mu.Lock()
+	defer f.order.mu.Unlock()
+	name, _ := f.order.judge()
+	return name != ""
 }

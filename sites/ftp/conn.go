@@ -40,6 +40,10 @@ type Conn struct {
 
 	mu      sync.Mutex
 	queue   []*Exchange // commands that wait for their final reply
+	strict  bool        // see Share
+	shared  bool        // likewise: what would come in the middle of a transfer is held back
+	stale   bool        // likewise: an RNFR may be in force after its RNTO was refused
+	held    []packet    // what is yet to be sent for these reasons
 	restart bool        // REST was accepted, and no transfer has begun since
 	private bool        // PROT P is in force
 	client  bool        // SSCN ON is in force
@@ -65,6 +69,7 @@ type Exchange struct {
 	hello   bool          // it is the greeting, which no command asked for
 	began   bool          // there was a preliminary reply; set before started is closed
 	turn    time.Time     // when it became the first of the queue; conn.mu is held
+	size    int           // of the command, in bytes
 }
 
 // NewConn starts a control connection on nc, which is the caller's no more.
@@ -153,6 +158,9 @@ func (c *Conn) read() {
 			return
 		}
 		x, err := c.deliver(reply, r.surplus())
+		if err == nil && x != nil {
+			err = c.sendHeld()
+		}
 		if err != nil {
 			c.fail(err)
 			return
@@ -179,6 +187,12 @@ func (c *Conn) deliver(reply Reply, surplus bool) (ended *Exchange, broken error
 	outcome := c.dialect.Outcome(x.Verb, reply.Code)
 	if x.hello && reply.Code == 300 || x.Verb == "USER" && reply.Code == 330 {
 		c.dialect, outcome = Old, More
+	}
+	if c.strict && !c.inStep(x, reply.Code, outcome) {
+		c.mu.Unlock()
+		// Each command can be given again, over another connection.
+		return nil, &sites.Error{Kind: sites.Unreachable,
+			Msg: fmt.Sprintf("%d %s is no answer to %s: the replies are out of step", reply.Code, clip(reply.Text()), x.what())}
 	}
 	switch {
 	case outcome != Preliminary && outcome != Nonsense:
@@ -245,6 +259,8 @@ func (c *Conn) fail(err error) {
 	err = c.err
 	queue, nc := c.queue, c.nc
 	c.queue = nil
+	unsent := c.unsent()
+	c.held = nil
 	c.mu.Unlock()
 	if len(queue) > 0 {
 		nc = c.below
@@ -256,7 +272,7 @@ func (c *Conn) fail(err error) {
 		}
 	}
 	nc.Close() // its error would only repeat err
-	for _, x := range queue {
+	for _, x := range append(queue, unsent...) {
 		x.end(Reply{}, err)
 	}
 }
@@ -419,41 +435,11 @@ func cancelled(site string, ctx context.Context) error {
 // Usage means that nothing was sent: CR, LF and NUL have no place in a command.
 // Any other means that the connection is closed.
 func (c *Conn) Send(ctx context.Context, events chan<- *Exchange, lines ...string) ([]*Exchange, error) {
-	var packet []byte
-	xs := make([]*Exchange, 0, len(lines))
-	for _, line := range lines {
-		if sites.CheckPath(line) != nil {
-			// Its own error would show the line, and that may hold a password.
-			return nil, &sites.Error{Site: c.site, Kind: sites.Usage, Msg: "a command cannot hold CR, LF or NUL"}
-		}
-		for i := range len(line) {
-			if line[i] == iac {
-				packet = append(packet, iac)
-			}
-			packet = append(packet, line[i])
-		}
-		packet = append(packet, '\r', '\n')
-		xs = append(xs, c.newExchange(ctx, line, events))
-	}
-	c.send.Lock()
-	defer c.send.Unlock()
-	c.mu.Lock()
-	err := c.err
-	if err == nil {
-		c.enqueue(xs...)
-	}
-	c.mu.Unlock()
+	all, err := c.SendTogether(ctx, Batch{events, lines})
 	if err != nil {
 		return nil, err
 	}
-	for _, x := range xs {
-		x.trace.SawCommand(c.site, c.number, x.Line)
-	}
-	if err := c.write(packet); err != nil {
-		c.fail(err)
-		return nil, c.Err()
-	}
-	return xs, nil
+	return all[0], nil
 }
 
 func (c *Conn) write(b []byte) error {
@@ -542,8 +528,8 @@ func (c *Conn) Settle(d time.Duration) {
 	for {
 		c.mu.Lock()
 		var last *Exchange
-		if n := len(c.queue); n > 0 {
-			last = c.queue[n-1]
+		if waiting := append(c.queue[:len(c.queue):len(c.queue)], c.unsent()...); len(waiting) > 0 {
+			last = waiting[len(waiting)-1]
 		}
 		c.mu.Unlock()
 		if last == nil {
@@ -564,7 +550,7 @@ func (c *Conn) Settle(d time.Duration) {
 func (c *Conn) Idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.err == nil && len(c.queue) == 0 && !c.restart
+	return c.err == nil && len(c.queue) == 0 && len(c.held) == 0 && !c.restart
 }
 
 // Err returns why the connection is closed; nil while it is open.

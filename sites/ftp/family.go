@@ -100,7 +100,7 @@ func (f *Site) dial(ctx context.Context) (net.Conn, error) {
 
 // Idle reports whether the session can be used for other work.
 func (s *Session) Idle() bool {
-	return !s.spent && s.Conn.Idle() && s.site.goesOver(familyOf(s.Peer()))
+	return !s.spent.Load() && s.Conn.Idle() && s.site.goesOver(familyOf(s.Peer()))
 }
 
 func (f *Site) goesOver(over family) bool {

@@ -30,7 +30,7 @@ func (f *Site) Quote(ctx context.Context, line string) (replies []Reply, err err
 		return nil, sites.During("quote to", pathname, err)
 	}
 	defer f.pool.Put(s)
-	s.spent = true
+	s.spent.Store(true)
 	var mu sync.Mutex
 	ctx = sites.WithTrace(ctx, &sites.Trace{Reply: func(_ string, _ int, code int, text string) {
 		mu.Lock()

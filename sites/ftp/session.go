@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"rsexec/sites"
 )
@@ -21,7 +22,7 @@ type Session struct {
 	tls     *tls.Config // of its connections; nil: there is no TLS
 	version string      // of TLS; "" is none
 	typ     byte        // the TYPE in force; 0 is not known
-	spent   bool        // it is not as it was after logging in, so it ends with this piece of work
+	spent   atomic.Bool // it is not as it was after logging in, so it ends with this piece of work
 }
 
 // CallOff is Abort for a transfer that may not have had its data connection yet. The
@@ -31,7 +32,9 @@ func (s *Session) CallOff(x *Exchange) {
 	select {
 	case <-x.ended:
 	default:
-		s.spent = s.spent || isTransfer(x.Verb)
+		if isTransfer(x.Verb) {
+			s.spent.Store(true)
+		}
 		s.Abort(x)
 	}
 }
@@ -332,7 +335,7 @@ func (s *Session) Represent(ctx context.Context, text bool) error {
 // reply, so that other commands can follow at once.
 func (s *Session) enter(ctx context.Context, path string) (*Exchange, error) {
 	if _, home, _ := s.site.knowledge(); !strings.HasPrefix(home, "/") {
-		s.spent = true
+		s.spent.Store(true)
 	}
 	xs, err := s.Send(ctx, nil, "CWD "+path)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"rsexec/sites"
 	"rsexec/sites/ftp/listing"
@@ -36,6 +37,12 @@ type Options struct {
 
 // Site is an FTP site. It implements sites.Site.
 type Site struct {
+	*server
+	lend func() (s *Session, back func()) // what Over was given; nil is none
+}
+
+// server is what all that there is of a site have in common.
+type server struct {
 	config   sites.Config
 	options  Options
 	asking   chan struct{} // holds one while somebody is asked for the password, and until it was tried
@@ -64,7 +71,7 @@ type Site struct {
 // New returns the site that c describes. No connection is made before one is
 // needed.
 func New(c sites.Config, o Options) *Site {
-	f := &Site{config: c, options: o, family: anyFamily, asking: make(chan struct{}, 1), deciding: make(chan struct{}, 1), verbs: make(map[string]Knowledge), home: c.Home}
+	f := &Site{server: &server{config: c, options: o, family: anyFamily, asking: make(chan struct{}, 1), deciding: make(chan struct{}, 1), verbs: make(map[string]Knowledge), home: c.Home}}
 	f.pool = sites.NewPool(c.Name, c.MaxSessions, f.login)
 	f.tlsBase = sync.OnceValues(f.newTLSBase)
 	return f
@@ -89,8 +96,22 @@ func (f *Site) TryTake(ctx context.Context) (*Session, bool) { return f.pool.Try
 // Put gives a session back.
 func (f *Site) Put(s *Session) { f.pool.Put(s) }
 
+// Over returns the same site with its questions, and its small changes, going over a
+// session that others use at the same time; lend returns nil when there is none any more,
+// and back is called when it is not needed longer. Whatever has a data connection takes a
+// session of its own, as ever.
+func (f *Site) Over(lend func() (s *Session, back func())) *Site {
+	return &Site{server: f.server, lend: lend}
+}
+
 // with lends work a session.
 func (f *Site) with(ctx context.Context, work func(*Session) error) error {
+	if f.lend != nil {
+		if s, back := f.lend(); s != nil {
+			defer back()
+			return work(s)
+		}
+	}
 	s, err := f.pool.Take(ctx, 1)
 	if err != nil {
 		return err
@@ -278,14 +299,9 @@ func (s *Session) statMLST(ctx context.Context, path string) (sites.Entry, error
 
 func (s *Session) statSIZE(ctx context.Context, path string) (sites.Entry, error) {
 	entry := sites.Entry{Name: sites.Pathname{Path: path}.Base(), Type: sites.File, Size: -1}
-	size, err := s.Size(ctx, path)
+	size, at, err := s.sizeAndTime(ctx, path)
 	if err == nil {
-		entry.Size = size
-		if at, err := s.modified(ctx, path); err == nil {
-			entry.Modified = at
-		} else if s.Err() != nil {
-			return sites.Entry{}, err
-		}
+		entry.Size, entry.Modified = size, at
 		return entry, nil
 	}
 	if k := sites.KindOf(err); k == sites.Unsupported || s.Err() != nil || ctx.Err() != nil {
@@ -305,6 +321,38 @@ func (s *Session) statSIZE(ctx context.Context, path string) (sites.Entry, error
 		}
 	}
 	return sites.Entry{}, err
+}
+
+// sizeAndTime asks for both, in one piece where the server is known to have both and to keep
+// the order. A time that is not told is zero.
+func (s *Session) sizeAndTime(ctx context.Context, path string) (size int64, at time.Time, err error) {
+	if ok, _ := s.site.Ahead(); !ok || s.site.Knows("SIZE") != Yes || s.site.Knows("MDTM") != Yes {
+		if size, err = s.Size(ctx, path); err != nil {
+			return 0, at, err
+		}
+		if at, err = s.modified(ctx, path); err != nil && s.Err() == nil {
+			err = nil
+		}
+		return size, at, err
+	}
+	if err := s.setType(ctx, 'I'); err != nil {
+		return 0, at, err
+	}
+	xs, err := s.all(ctx, "SIZE "+path, "MDTM "+path)
+	if err != nil {
+		return 0, at, err
+	}
+	for _, x := range xs {
+		s.Heard(x.Verb, x.Refusal())
+	}
+	if err := xs[0].Refusal(); err != nil {
+		return 0, at, err
+	}
+	if xs[1].Refusal() == nil {
+		at, _ = listing.Time(xs[1].reply.Last()) // one that nobody understands is none
+	}
+	size, err = parseSize(xs[0].reply)
+	return size, at, err
 }
 
 func (s *Session) statNLST(ctx context.Context, path string) (sites.Entry, error) {
@@ -349,10 +397,24 @@ func (f *Site) Rename(ctx context.Context, from, to string) error {
 
 // Rename gives a file another name (RNFR and RNTO).
 func (s *Session) Rename(ctx context.Context, from, to string) error {
-	if _, err := s.Must(ctx, "RNFR "+from); err != nil {
+	lines := []string{"RNFR " + from, "RNTO " + to}
+	if s.isShared() { // nothing may come in between
+		xs, err := s.all(ctx, lines...)
+		if err == nil {
+			err = xs[0].Refusal()
+		}
+		if err == nil {
+			err = sites.During("rename", sites.Pathname{Site: s.Conn.site, Path: to}, xs[1].Refusal())
+		}
+		if err != nil {
+			s.dropRename(err)
+		}
 		return err
 	}
-	_, err := s.Must(ctx, "RNTO "+to)
+	if _, err := s.Must(ctx, lines[0]); err != nil {
+		return err
+	}
+	_, err := s.Must(ctx, lines[1])
 	return sites.During("rename", sites.Pathname{Site: s.Conn.site, Path: to}, err)
 }
 

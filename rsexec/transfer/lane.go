@@ -1,0 +1,199 @@
+package transfer
+
+import (
+	"context"
+	"sync"
+
+	"rsexec/rsexec/plan"
+	"rsexec/sites"
+	"rsexec/sites/ftp"
+)
+
+// A lane is one session with each of two sites that several transfers from the one to the
+// other share. They take turns with what moves their files; all that they ask besides goes
+// out between that, and what the next one needs is sent ahead, so that it waits for
+// nothing but the end of the one before.
+//
+// What always holds: a lane one of whose sessions is lost is closed for good, and what was
+// under way in it goes on as it would have without, with sessions of the pool.
+type lane struct {
+	from, to sites.Site
+	limits   limits
+
+	turn chan struct{} // holds one while somebody moves a file, or waits for the next's turn
+	next *performance  // what was sent ahead; whoever has the turn has it
+	of   plan.Figure   // which figure that is
+
+	mu     sync.Mutex
+	ends   ends
+	users  int
+	closed bool
+	why    error // it closed by itself
+}
+
+// openLane opens a lane. Where alone is false it keeps nobody waiting: there is none if
+// that would take a session from somebody who waits, or one more than a site allows.
+func openLane(ctx context.Context, l limits, from, to sites.Site, alone bool) (*lane, error) {
+	take := take
+	if !alone {
+		take = tryTake
+	}
+	ends, err := lease(ctx, from, to, take)
+	if err != nil {
+		return nil, err
+	}
+	for _, end := range []opener{ends.source, ends.dest} {
+		s, ok := end.(*ftp.Session)
+		if !ok {
+			continue
+		}
+		if err := s.Image(ctx); err != nil {
+			ends.release()
+			return nil, err
+		}
+		s.Share(true)
+	}
+	return &lane{from: from, to: to, limits: l, turn: make(chan struct{}, 1), ends: ends}, nil
+}
+
+// borrow returns the two ends; ok is false once the lane is closed. back is to be called
+// when they are not needed longer.
+func (l *lane) borrow() (e ends, back func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, end := range []opener{l.ends.source, l.ends.dest} {
+		if s, is := end.(*ftp.Session); is && s.Err() != nil {
+			l.closed, l.why = true, s.Err()
+		}
+	}
+	if l.closed {
+		if l.users == 0 {
+			l.release()
+		}
+		return ends{}, nil, false
+	}
+	l.users++
+	return l.ends, sync.OnceFunc(l.back), true
+}
+
+// lost returns why the lane closed by itself; nil if it did not.
+func (l *lane) lost() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.why
+}
+
+func (l *lane) back() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.users--; l.users == 0 && l.closed {
+		l.release()
+	}
+}
+
+// close gives the sessions back, as soon as nobody uses them.
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed = true; l.users == 0 {
+		l.release()
+	}
+}
+
+// release gives the sessions back, once. Replies may be on their way to what was sent
+// ahead for nobody. mu is held.
+func (l *lane) release() {
+	if l.ends.release == nil {
+		return
+	}
+	for _, end := range []opener{l.ends.source, l.ends.dest} {
+		if s, ok := end.(*ftp.Session); ok {
+			s.Settle(l.limits.settle)
+			s.Share(false)
+		}
+	}
+	l.ends.release()
+	l.ends.release = nil
+}
+
+// over returns a site with its questions going over the lane.
+func (l *lane) over(s sites.Site, role plan.Role) sites.Site {
+	f, ok := s.(*ftp.Site)
+	if !ok {
+		return s
+	}
+	return f.Over(func() (*ftp.Session, func()) {
+		e, back, ok := l.borrow()
+		if !ok {
+			return nil, nil
+		}
+		end := e.source
+		if role == plan.Dest {
+			end = e.dest
+		}
+		return end.(*ftp.Session), back
+	})
+}
+
+// carry runs a figure once for a transfer, in its turn. ok is false if the lane is closed.
+func (l *lane) carry(ctx context.Context, w *work, f plan.Figure) (ok bool, err error) {
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return true, sites.Stopped(ctx)
+	}
+	free := sync.OnceFunc(func() { <-l.turn })
+	defer free()
+	e, back, ok := l.borrow()
+	if !ok {
+		return false, nil
+	}
+	defer back()
+	w.base = max(w.in.Load(), w.out.Load())
+	if f.ThroughUser() {
+		return true, w.watched(ctx, func(ctx context.Context) error { return w.join(ctx, e) })
+	}
+	p, err := l.prepared(ctx, w, f, e)
+	if err != nil {
+		return true, err
+	}
+	for name, value := range w.plan.Vars() {
+		if perFile[name] {
+			p.vars[name] = value
+		}
+	}
+	p.ahead.next = l.begin(w, f, e)
+	p.ahead.free = func() {
+		l.next, l.of = p.ahead.next, f
+		free()
+	}
+	return true, w.watched(ctx, p.perform)
+}
+
+// perFile holds the variables of a figure that are each file's own.
+var perFile = map[string]bool{"from": true, "to": true, "final": true, "get": true, "put": true}
+
+// prepared returns the performance that was begun for the next file, or a new one.
+func (l *lane) prepared(ctx context.Context, w *work, f plan.Figure, e ends) (*performance, error) {
+	p := l.next
+	l.next = nil
+	if p != nil && l.of.Name == f.Name && l.of.Summary == f.Summary {
+		return p, nil
+	}
+	if err := w.represent(ctx, f, e); err != nil {
+		return nil, err
+	}
+	return l.begin(w, f, e), nil
+}
+
+func (l *lane) begin(w *work, f plan.Figure, e ends) *performance {
+	source, dest := e.source.(*ftp.Session), e.dest.(*ftp.Session)
+	vars := w.plan.Vars()
+	for name := range perFile {
+		delete(vars, name)
+	}
+	vars["source"], vars["dest"] = source.DataAddr().String(), dest.DataAddr().String()
+	p := newPerformance(l.limits, f.Rows, vars, source, dest)
+	p.ahead = &ahead{}
+	return p
+}

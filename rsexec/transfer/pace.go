@@ -1,0 +1,109 @@
+package transfer
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// firstPairs is how many pairs of sessions a job begins with between two sites.
+	firstPairs = 4
+
+	// fileCost is what the handling of a file counts for beside its bytes, where
+	// throughput is compared.
+	fileCost = 64 << 10
+
+	// gain is how many times as much has to get through for more pairs to be worth it.
+	gain = 1.1
+
+	// contented is how long the number of pairs stays that was found best. Then one more
+	// is tried.
+	contented = 10 * time.Second
+)
+
+// A pace finds out how many pairs of sessions at a time help between two sites: it doubles
+// their number while that brings more, goes back where it does not, and now and then tries
+// one more.
+type pace struct {
+	want int // pairs
+
+	pairs   int // that are at work, and were since
+	since   time.Time
+	files   int // that were done with so many
+	skipped int // of those, done before since: what is new has yet to get going
+	units   float64
+
+	best      float64 // units a second,
+	bestPairs int     // and with how many
+	climbing  bool    // more may be better still
+	found     time.Time
+}
+
+// newPace begins with as many as were found best before; 0 is not known.
+func newPace(before int) *pace { return &pace{want: max(before, firstPairs), climbing: true} }
+
+// done takes note of a file that is done while so many pairs are at work, of at most so
+// many, and returns what is decided, "" if nothing is.
+func (p *pace) done(now time.Time, bytes int64, pairs, most int) string {
+	if pairs != p.pairs {
+		p.measure(now, pairs)
+	}
+	if p.skipped < pairs {
+		if p.skipped++; p.skipped == pairs {
+			p.since = now
+		}
+		return ""
+	}
+	p.files++
+	p.units += fileCost + float64(max(bytes, 0))
+	elapsed := now.Sub(p.since)
+	if p.files < 3*pairs || elapsed < 50*time.Millisecond {
+		return ""
+	}
+	rate := p.units / elapsed.Seconds()
+	told := fmt.Sprintf("%.0f files/s", float64(p.files)/elapsed.Seconds())
+	p.measure(now, pairs)
+	p.skipped = pairs // what is at work is in flow
+	return p.decide(now, rate, told, pairs, most)
+}
+
+// measure begins to count anew.
+func (p *pace) measure(now time.Time, pairs int) {
+	p.pairs, p.since, p.files, p.skipped, p.units = pairs, now, 0, 0, 0
+}
+
+func (p *pace) decide(now time.Time, rate float64, told string, pairs, most int) string {
+	p.want = min(p.want, most)
+	before := p.want
+	switch {
+	case pairs == p.bestPairs:
+		p.best = (p.best + rate) / 2
+		if !p.climbing && now.Sub(p.found) >= contented {
+			p.want, p.found = min(pairs+1, most), now
+		}
+	case rate >= p.best*gain || pairs < p.bestPairs && rate >= p.best:
+		p.best, p.bestPairs, p.found = rate, pairs, now
+		if p.climbing {
+			p.want = min(2*pairs, most)
+		}
+	default:
+		p.want, p.climbing, p.found = p.bestPairs, false, now
+	}
+	if p.want >= most && pairs >= most {
+		p.climbing = false
+	}
+	switch {
+	case p.want > before:
+		return fmt.Sprintf("%d pairs of sessions bring %s: %d are tried", pairs, told, p.want)
+	case p.want < before:
+		return fmt.Sprintf("%d pairs of sessions bring %s, which is not more: back to %d", pairs, told, p.want)
+	}
+	return ""
+}
+
+// lost takes note that a pair of sessions was lost, or that one more is not to be had,
+// while so many are left.
+func (p *pace) lost(now time.Time, pairs int) {
+	p.want, p.climbing, p.found = max(pairs, 1), false, now
+	p.best, p.bestPairs = 0, 0
+}
