@@ -342,30 +342,48 @@ func (p *proxy) control(client net.Conn) {
 		return // the server is stopped
 	}
 	p.keep(server)
-	var mu sync.Mutex // over writing to the client, and instead
-	instead := ""
-	say := func(line string) {
+	// An answer is due for the greeting and for each command, in this order.
+	type answer struct {
+		instead string // of the server's
+		own     bool   // the server was not asked
+	}
+	var mu sync.Mutex // over writing to the client, and due
+	due := []answer{{}}
+	say := func(line string) { io.WriteString(client, line+"\r\n") } // a client that is gone reads no reply
+	await := func(a answer) {
 		mu.Lock()
 		defer mu.Unlock()
-		io.WriteString(client, line+"\r\n") // a client that is gone reads no reply
+		if due = append(due, a); a.own && len(due) == 1 {
+			say(a.instead)
+			due = nil
+		}
 	}
 	p.all.Go(func() {
 		defer client.Close()
 		r := bufio.NewScanner(server)
 		for r.Scan() {
 			line := r.Text()
-			mu.Lock()
-			if final := len(line) > 3 && line[0] > '1' && line[3] == ' '; final && instead != "" {
-				line, instead = instead, ""
-			}
-			mu.Unlock()
-			if line == lost {
-				return
-			}
 			if strings.HasPrefix(line, "227 ") {
 				line = p.divert(line)
 			}
+			mu.Lock()
+			final := len(line) > 3 && line[0] > '1' && line[3] == ' ' && len(due) > 0
+			if final && due[0].instead != "" {
+				line = due[0].instead
+			}
+			if line == lost {
+				mu.Unlock()
+				return
+			}
 			say(line)
+			if final {
+				due = due[1:]
+			}
+			for final && len(due) > 0 && due[0].own {
+				say(due[0].instead)
+				due = due[1:]
+			}
+			mu.Unlock()
 		}
 	})
 	defer server.Close()
@@ -381,14 +399,14 @@ func (p *proxy) control(client net.Conn) {
 		case ok && f.mute:
 			continue
 		case ok && f.reply != "":
-			say(f.reply)
+			await(answer{f.reply, true})
 			continue
-		case ok && f.after != "", ok && f.lose:
-			mu.Lock()
-			if instead = f.after; f.lose {
-				instead = lost
-			}
-			mu.Unlock()
+		case ok && f.lose:
+			await(answer{lost, false})
+		case ok:
+			await(answer{f.after, false})
+		default:
+			await(answer{})
 		}
 		fmt.Fprintf(server, "%s\r\n", r.Text()) // the other goroutine sees a lost server
 	}
