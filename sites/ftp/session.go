@@ -139,6 +139,9 @@ func (s *Session) establish(ctx context.Context, password string) error {
 			return err
 		}
 	}
+	if ahead, _ := s.site.Ahead(); ahead && s.dialect != Old {
+		return s.loginAhead(ctx, password)
+	}
 	if err := s.identify(ctx, password); err != nil {
 		return err
 	}
@@ -159,35 +162,96 @@ func plain(err error) error {
 	return err
 }
 
-// identify identifies the user (RFC 959 section 5.4).
+// credentials are the commands that identify the user (RFC 959 section 5.4).
+func (s *Session) credentials(password string) []string {
+	return []string{"USER " + s.site.config.User, "PASS " + password}
+}
+
+// identify identifies the user.
 func (s *Session) identify(ctx context.Context, password string) error {
-	for _, line := range []string{"USER " + s.site.config.User, "PASS " + password} {
+	for _, line := range s.credentials(password) {
 		x, err := s.Do(ctx, line)
 		if err != nil {
 			return err
 		}
-		reply, outcome, err := x.Outcome()
-		switch {
-		case err != nil:
+		if in, err := s.admits(x, password); in || err != nil {
 			return err
-		case outcome == Done:
-			return nil
-		case outcome != More:
-			e := x.Refusal().(*sites.Error)
-			if e.Kind != sites.Busy {
-				e.Kind, e.Hint = sites.Login, "check its user and password"
-			}
-			if c := s.site.config; e.Kind == sites.Login && password == "" {
-				e.Hint = fmt.Sprintf("it was given no password: name the site with it, as in --site NAME=%s://%s:password@%s, or keep it in ~/.netrc",
-					c.Scheme, c.User, c.Address())
-			}
-			return e
-		case x.Verb == "PASS" || reply.Code == 332:
-			return &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Code: reply.Code, Text: reply.Text(),
-				Msg: "the server wants an account (ACCT)"}
 		}
 	}
 	return nil
+}
+
+// admits reports whether the answer to USER or PASS lets the user in, or else has the
+// next command be awaited.
+func (s *Session) admits(x *Exchange, password string) (in bool, err error) {
+	reply, outcome, err := x.Outcome()
+	switch {
+	case err != nil:
+		return false, err
+	case outcome == Done:
+		return true, nil
+	case outcome != More:
+		e := x.Refusal().(*sites.Error)
+		if e.Kind != sites.Busy {
+			e.Kind, e.Hint = sites.Login, "check its user and password"
+		}
+		if c := s.site.config; e.Kind == sites.Login && password == "" {
+			e.Hint = fmt.Sprintf("it was given no password: name the site with it, as in --site NAME=%s://%s:password@%s, or keep it in ~/.netrc",
+				c.Scheme, c.User, c.Address())
+		}
+		return false, e
+	case x.Verb == "PASS" || reply.Code == 332:
+		return false, &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Code: reply.Code, Text: reply.Text(),
+			Msg: "the server wants an account (ACCT)"}
+	}
+	return false, nil
+}
+
+// loginAhead does in one round trip what identify and learn do in several, at a server
+// that keeps the order of what is written ahead.
+func (s *Session) loginAhead(ctx context.Context, password string) error {
+	lines := s.credentials(password)
+	n := len(lines)
+	features, _, known := s.site.knowledge()
+	if !known {
+		lines = append(lines, questions...)
+		features = map[string]string{"UTF8": ""} // who does not list it refuses it, which does no harm
+	}
+	xs, err := s.Send(ctx, nil, append(lines, s.settings(features)...)...)
+	if err != nil {
+		return err
+	}
+	in := false
+	for _, x := range xs[:n] {
+		if err := x.Wait(ctx); err != nil {
+			return err
+		}
+		if in {
+			break // after USER; whatever became of PASS
+		}
+		if in, err = s.admits(x, password); err != nil {
+			// The answers to what followed mean nothing. After them the session ends in
+			// good order.
+			last := xs[len(xs)-1]
+			last.await(ctx, last.ended, s.grace())
+			return err
+		}
+	}
+	xs = xs[n:]
+	if known {
+		s.site.reached(s.DataAddr())
+	} else {
+		n = len(questions)
+		if err := answers(ctx, xs[:n]); err != nil {
+			return err
+		}
+		s.answered(xs)
+		xs = xs[n:]
+	}
+	if err := answers(ctx, xs); err != nil {
+		return err
+	}
+	return s.agreed(xs)
 }
 
 // learn asks, at the first session only, what the server can do and where it
@@ -197,26 +261,45 @@ func (s *Session) learn(ctx context.Context) error {
 		s.site.learned(s, nil, "")
 		return s.setType(ctx, 'I')
 	}
-	features, _, known := s.site.knowledge()
-	if !known {
-		xs, err := s.all(ctx, "FEAT", "PWD")
+	if _, _, known := s.site.knowledge(); known {
+		s.site.reached(s.DataAddr())
+	} else {
+		xs, err := s.all(ctx, questions...)
 		if err != nil {
 			return err
 		}
-		if xs[0].Refusal() == nil {
-			features = parseFeatures(xs[0].reply)
-		}
-		home := ""
-		if xs[1].Refusal() == nil {
-			home = quotedPath(xs[1].reply.Text())
-		}
-		if len(home) > sites.MaxPath || sites.CheckPath(home) != nil {
-			home = "" // no path could begin with it
-		}
-		s.site.learned(s, features, home)
-	} else {
-		s.site.reached(s.DataAddr())
+		s.answered(xs)
 	}
+	features, _, _ := s.site.knowledge()
+	xs, err := s.all(ctx, s.settings(features)...)
+	if err != nil {
+		return err
+	}
+	return s.agreed(xs)
+}
+
+// questions are what the first session asks.
+var questions = []string{"FEAT", "PWD"}
+
+// answered keeps the answers to the questions.
+func (s *Session) answered(xs []*Exchange) {
+	var features map[string]string
+	if xs[0].Refusal() == nil {
+		features = parseFeatures(xs[0].reply)
+	}
+	home := ""
+	if xs[1].Refusal() == nil {
+		home = quotedPath(xs[1].reply.Text())
+	}
+	if len(home) > sites.MaxPath || sites.CheckPath(home) != nil {
+		home = "" // no path could begin with it
+	}
+	s.site.learned(s, features, home)
+}
+
+// settings are the commands that set what every session needs, at a server with the
+// features given.
+func (s *Session) settings(features map[string]string) []string {
 	lines := []string{"TYPE I"}
 	if s.tls != nil {
 		lines = append(lines, "PBSZ 0", "PROT P")
@@ -226,10 +309,11 @@ func (s *Session) learn(ctx context.Context) error {
 		// send names in another encoding otherwise (RFC 2640).
 		lines = append(lines, "OPTS UTF8 ON")
 	}
-	xs, err := s.all(ctx, lines...)
-	if err != nil {
-		return err
-	}
+	return lines
+}
+
+// agreed judges the answers to the settings.
+func (s *Session) agreed(xs []*Exchange) error {
 	s.typ = 'I'
 	if err := xs[0].Refusal(); err != nil || s.tls == nil {
 		return err
@@ -250,12 +334,17 @@ func (s *Session) all(ctx context.Context, lines ...string) ([]*Exchange, error)
 	if err != nil {
 		return nil, err
 	}
+	return xs, answers(ctx, xs)
+}
+
+// answers waits for the replies to all commands.
+func answers(ctx context.Context, xs []*Exchange) error {
 	for _, x := range xs {
 		if err := x.Wait(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return xs, nil
+	return nil
 }
 
 // parseFeatures reads the reply to FEAT (RFC 2389 section 3.2): a feature a
