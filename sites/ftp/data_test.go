@@ -233,7 +233,7 @@ func TestReadFails(t *testing.T) {
 		{"332", "", []string{loggedIn + pasv + "C: RETR /f\nS: 332 account\n" + next}, sites.Login, 332, 0},
 		{"425", "", []string{loggedIn + pasv + "DX\nC: RETR /f\nS: 425 no\n" + next}, sites.Refused, 425, 0},
 		{"425 after 150", "", []string{loggedIn + pasv + "DX\nC: RETR /f\nS: 150 go\nS: 425 no\n" + next}, sites.Refused, 425, 0},
-		{"nobody listens", "timeout=600ms", []string{loggedIn + pasv + "DX\nC: RETR /f\nS: 150 go\n" + aborted + "C: QUIT", renewed}, sites.Unreachable, 0, 0},
+		{"nobody listens", "timeout=600ms", []string{loggedIn + "C: PASV\nS: 227 (127,0,0,1,0,9)\nC: RETR /f\nS: 150 go\n" + aborted + "C: QUIT", renewed}, sites.Unreachable, 0, 0},
 		{"nobody connects", "passive=no&timeout=300ms", []string{loggedIn + "C: PORT *\nS: 200 ok\nC: RETR /f\nS: 150 go\n" + aborted + "C: QUIT", renewed}, sites.Unreachable, 0, 0},
 		{"nobody connects, but all is well", "passive=no", []string{loggedIn + "C: PORT *\nS: 200 ok\nC: RETR /f\nS: 226 done\n" + next}, sites.Unreachable, 0, 0},
 		{"reset and 426", "", []string{loggedIn + pasv + "C: RETR /f\nS: 150 go\nD> 5\nDR\nS: 426 lost\n" + next}, sites.Unreachable, 426, 0},
