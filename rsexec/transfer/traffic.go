@@ -261,7 +261,11 @@ func (s *schedule) settleShared(l *laneInUse, err error) {
 		}
 		tr.pace.lost(time.Now(), max(tr.pairs()-1, 1))
 		s.decided(tr, fmt.Sprintf("a pair of sessions was lost: %v", lost))
-		if tr.vain >= hopes {
+		if ok, why := s.ahead(tr); !ok && tr.off == "" {
+			tr.off = why
+			s.decided(tr, "no files share a session any more ("+why+")")
+		}
+		if tr.vain >= hopes && tr.off == "" {
 			tr.off = fmt.Sprintf("%d pairs of sessions were lost when files shared them: %v", hopes, lost)
 			s.decided(tr, tr.off)
 			s.doubt(lost)

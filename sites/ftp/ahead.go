@@ -12,9 +12,13 @@ const (
 	// doubtful is how long a server that did not keep the order is not tried again.
 	doubtful = 30 * 24 * time.Hour
 
-	// maxAhead is how many bytes may be written before an answer. Servers read that much
-	// at once; see Ahead.
-	maxAhead = 1000
+	// MaxAhead is how many bytes one packet of commands may have where some are written
+	// ahead. That much goes in one piece on every network, and servers read it at once.
+	MaxAhead = 1024
+
+	// preparedFor is how long a data connection that was prepared ahead is counted on:
+	// servers and firewalls do not wait for ever.
+	preparedFor = 30 * time.Second
 )
 
 // orders tells servers by a word of their greetings, and whether they keep the order of
@@ -46,7 +50,7 @@ type order struct {
 // that are not answered yet, also with a RETR or STOR, and says in a clause why. A server
 // that its greeting does not tell is trusted with it after Proved; after Doubt none is.
 //
-// It has to be one packet, of no more than 1000 bytes. While a transfer goes on, ProFTPD and
+// It has to be one packet, of no more than MaxAhead bytes. While a transfer goes on, ProFTPD and
 // Pure-FTPd look out for an ABOR and refuse at once what else they find, before they
 // answer the transfer; what they have read together with its command waits for its end.
 func (f *Site) Ahead() (ok bool, why string) {
@@ -148,4 +152,66 @@ func (f *Site) isKnown() bool {
 	defer f.order.mu.Unlock()
 	name, _ := f.order.judge()
 	return name != ""
+}
+
+// WriteAhead has the transfers of the session with this host, from now on, prepare the next
+// one's data connection as well: PASV or EPSV goes in one packet with the transfer command,
+// if Ahead allows that, and its reply comes with the end of the transfer. The next transfer
+// then waits for nothing before it connects and sends its command.
+//
+// What Store is refused is told by Write or Commit then, since it does not wait for the
+// first reply, which takes as long as all that follows. It ends with Put.
+func (s *Session) WriteAhead(on bool) { s.ahead = on }
+
+// sendTransfer sends a transfer command, and with it what prepares the next data connection
+// if that is to be written ahead.
+func (s *Session) sendTransfer(ctx context.Context, line string) (*Exchange, error) {
+	lines := []string{line}
+	s.next = nil
+	passive := s.dialect == Modern && (s.way == "PASV" || s.way == "EPSV")
+	if ok, _ := s.site.Ahead(); s.ahead && ok && passive && 2*len(line)+len("\r\nPASV\r\n") <= MaxAhead { // IAC is doubled
+		lines = append(lines, s.way)
+	}
+	xs, err := s.Send(ctx, nil, lines...)
+	if err != nil {
+		return nil, err
+	}
+	if len(xs) > 1 {
+		s.next = xs[1]
+	}
+	return xs[0], nil
+}
+
+// takeNext returns what makes the data connection that was prepared ahead; nil if there is
+// none that can be counted on.
+func (s *Session) takeNext(ctx context.Context) (connector, error) {
+	x := s.next
+	if s.next = nil; x == nil || !s.stillPrepares(x) {
+		return nil, nil
+	}
+	if err := x.Wait(ctx); err != nil {
+		return nil, err
+	}
+	connect, err := s.passive(x.Verb, x.reply)
+	if x.Refusal() != nil || err != nil {
+		return nil, nil // it is asked for again, and what is wrong told then
+	}
+	return connect, nil
+}
+
+// stillPrepares reports whether nothing has taken the place of what x prepares, and that is
+// not too long ago.
+func (c *Conn) stillPrepares(x *Exchange) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.latest == x && (x.turn.IsZero() || time.Since(x.turn) < preparedFor)
+}
+
+// relax ends what WriteAhead began, before others use the session.
+func (s *Session) relax() {
+	s.ahead = false
+	if s.next != nil {
+		s.next = nil
+		s.Settle(s.grace()) // its reply is on its way
+	}
 }

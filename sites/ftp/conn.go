@@ -36,6 +36,10 @@ type Conn struct {
 	// before that exchange ends.
 	dialect *Dialect
 
+	// disorder is told if replies come in another order than that of commands which were
+	// written ahead; nil: nobody is. The connection ends then.
+	disorder func(why string)
+
 	send sync.Mutex // held while commands are queued and written, so that both orders agree
 
 	mu      sync.Mutex
@@ -44,6 +48,7 @@ type Conn struct {
 	shared  bool        // likewise: what would come in the middle of a transfer is held back
 	stale   bool        // likewise: an RNFR may be in force after its RNTO was refused
 	held    []packet    // what is yet to be sent for these reasons
+	latest  *Exchange   // of those that prepare a data connection, or use it up, the last one
 	restart bool        // REST was accepted, and no transfer has begun since
 	private bool        // PROT P is in force
 	client  bool        // SSCN ON is in force
@@ -70,6 +75,8 @@ type Exchange struct {
 	began   bool          // there was a preliminary reply; set before started is closed
 	turn    time.Time     // when it became the first of the queue; conn.mu is held
 	size    int           // of the command, in bytes
+	ahead   bool          // it was sent before others were answered
+	cut     bool          // its data connection is ended before its time; conn.mu is held
 }
 
 // NewConn starts a control connection on nc, which is the caller's no more.
@@ -143,7 +150,12 @@ func (c *Conn) enqueue(xs ...*Exchange) {
 	if len(c.queue) == 0 && len(xs) > 0 {
 		xs[0].turn = time.Now()
 	}
-	c.queue = append(c.queue, xs...)
+	for _, x := range xs {
+		x.ahead = len(c.queue) > 0
+		if c.queue = append(c.queue, x); changesData(x.Verb) {
+			c.latest = x
+		}
+	}
 }
 
 // read gives each reply to the command at the head of the queue, until the
@@ -184,12 +196,24 @@ func (c *Conn) deliver(reply Reply, surplus bool) (ended *Exchange, broken error
 		return nil, protocolError("a reply that nobody asked for: %d %s", reply.Code, clip(reply.Text()))
 	}
 	x := c.queue[0]
+	if c.dialect == Modern && strays(x.Verb, reply.Code) {
+		ahead := !x.cut && (x.ahead || len(c.queue) > 1)
+		c.mu.Unlock()
+		if ahead && c.disorder != nil {
+			c.disorder("it answered what was written behind a transfer before its end")
+		}
+		return nil, protocolError("not the answer to %s: %d %s", x.what(), reply.Code, clip(reply.Text()))
+	}
 	outcome := c.dialect.Outcome(x.Verb, reply.Code)
 	if x.hello && reply.Code == 300 || x.Verb == "USER" && reply.Code == 330 {
 		c.dialect, outcome = Old, More
 	}
 	if c.strict && !c.inStep(x, reply.Code, outcome) {
 		c.mu.Unlock()
+		// A transfer may fail with many a code, but not with one of those for commands.
+		if certain := outcome == Preliminary || outcome == Done || outcome == More || reply.Code/10 == 50; certain && c.disorder != nil {
+			c.disorder("it answered what was written behind a transfer before its end")
+		}
 		// Each command can be given again, over another connection.
 		return nil, &sites.Error{Kind: sites.Unreachable,
 			Msg: fmt.Sprintf("%d %s is no answer to %s: the replies are out of step", reply.Code, clip(reply.Text()), x.what())}
@@ -483,6 +507,17 @@ func (c *Conn) Abort(x *Exchange) {
 	}
 	ctx, stop := context.WithTimeout(sites.WithTrace(context.Background(), x.trace), c.grace())
 	defer stop()
+	failed := &sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the transfer could not be aborted in step; the control connection was closed"}
+	if latest := c.cut(x); isTransfer(x.Verb) && latest != x {
+		// Some servers would answer ABOR before the PASV behind x, and others after it.
+		// Without its data connection x ends by itself.
+		select {
+		case <-x.ended:
+		case <-ctx.Done():
+			c.fail(failed)
+		}
+		return
+	}
 	// Servers answer the pair with 426 and 226, 226 and 226, or one reply too
 	// few or too many; the NOOP behind them shows whether the count was right.
 	xs, err := c.Send(ctx, nil, "ABOR")
@@ -498,7 +533,17 @@ func (c *Conn) Abort(x *Exchange) {
 			return
 		}
 	}
-	c.fail(&sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the transfer could not be aborted in step; the control connection was closed"})
+	c.fail(failed)
+}
+
+// cut takes note that the data connection of x is ended before its time, and returns the
+// last command about data connections: x, or what prepares the next one. Pure-FTPd answers
+// a RETR with nothing then, so that what comes next is no sign of disorder.
+func (c *Conn) cut(x *Exchange) (latest *Exchange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x.cut = true
+	return c.latest
 }
 
 // forget gives up on x, the only command that waits, if its reply does not come

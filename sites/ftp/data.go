@@ -109,6 +109,9 @@ func (s *Session) transfer(ctx context.Context, line string, restart int64, rele
 // connect makes it, once the command was sent; cancel comes after that, or
 // instead.
 func (s *Session) prepare(ctx context.Context, line string) (connect connector, cancel func(), err error) {
+	if connect, err := s.takeNext(ctx); connect != nil || err != nil {
+		return connect, nothing, err
+	}
 	six := s.Peer().Is6()
 	err = &sites.Error{Site: s.Conn.site, Kind: sites.Unsupported, Msg: "no way to make a data connection is left"}
 	for _, w := range s.ways() {
@@ -117,6 +120,7 @@ func (s *Session) prepare(ctx context.Context, line string) (connect connector, 
 		}
 		connect, cancel, e := w.open(ctx, s, line)
 		if s.Heard(w.verb, e); e == nil {
+			s.way = w.verb
 			return connect, cancel, nil
 		}
 		if s.Err() != nil || ctx.Err() != nil {
@@ -139,18 +143,19 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 			return nil, err
 		}
 	}
-	xs, err := s.Send(ctx, nil, line)
+	x, err := s.sendTransfer(ctx, line)
 	if err != nil {
 		return nil, err
 	}
-	x := xs[0]
 	d := &dataConn{s: s, x: x, ctx: ctx, trace: sites.TraceOf(ctx), release: func() {}}
 	err = d.connect(connect)
-	if err == nil {
+	early := s.next != nil && x.Verb == "STOR" // WriteAhead tells of it
+	switch {
+	case err == nil && !early:
 		// The first reply shows whether the command is refused. A server that
 		// says nothing before the end is not waited for: it has begun.
 		x.await(ctx, x.started, s.grace())
-	} else {
+	case err != nil:
 		// A refusal tells more than a connection that was not made.
 		x.await(ctx, x.ended, s.grace()/3)
 	}
@@ -171,7 +176,9 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 		}
 		return nil, &sites.Error{Site: s.Conn.site, Kind: sites.Unreachable, Msg: "no data connection", Err: err}
 	}
-	s.Heard(x.Verb, nil)
+	if !early {
+		s.Heard(x.Verb, nil)
+	}
 	select {
 	case <-x.started:
 	default:
@@ -235,27 +242,30 @@ func (s *Session) dialerFrom(from netip.AddrPort, port int) connector {
 func nothing() {}
 
 func openPASV(ctx context.Context, s *Session, _ string) (connector, func(), error) {
-	reply, err := s.Must(ctx, "PASV")
-	if err != nil {
-		return nil, nil, err
-	}
-	a, err := ParsePASV(reply.Text())
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.dialer(int(a.Port())), nothing, nil
+	return s.openPassive(ctx, "PASV")
 }
 
 func openEPSV(ctx context.Context, s *Session, _ string) (connector, func(), error) {
-	reply, err := s.Must(ctx, "EPSV")
+	return s.openPassive(ctx, "EPSV")
+}
+
+func (s *Session) openPassive(ctx context.Context, verb string) (connector, func(), error) {
+	reply, err := s.Must(ctx, verb)
 	if err != nil {
 		return nil, nil, err
 	}
-	port, err := ParseEPSV(reply.Text())
-	if err != nil {
-		return nil, nil, err
+	connect, err := s.passive(verb, reply)
+	return connect, nothing, err
+}
+
+// passive reads the reply to PASV or EPSV.
+func (s *Session) passive(verb string, reply Reply) (connector, error) {
+	if verb == "EPSV" {
+		port, err := ParseEPSV(reply.Text())
+		return s.dialer(port), err
 	}
-	return s.dialer(port), nothing, nil
+	a, err := ParsePASV(reply.Text())
+	return s.dialer(int(a.Port())), err
 }
 
 // openLSTN has the server listen (RFC 438): S when it is to send, R when it is
@@ -407,6 +417,7 @@ func (d *dataConn) abandon(cause error) error {
 	if d.over {
 		return d.err
 	}
+	d.s.cut(d.x)
 	d.tcp.SetLinger(0) // the server shall not take what was sent for the whole file
 	d.tcp.Close()
 	d.s.Abort(d.x)

@@ -108,3 +108,24 @@ func isTransfer(verb string) bool {
 	}
 	return false
 }
+
+// changesData reports whether a command with this verb prepares a data connection, or
+// uses up what was prepared.
+func changesData(verb string) bool {
+	switch verb {
+	case "PASV", "EPSV", "CPSV", "PORT", "EPRT", "LSTN", "SOCK", "ABOR", "REIN":
+		return true
+	}
+	return isTransfer(verb)
+}
+
+// strays reports whether a final reply of the modern dialect to a command with this verb
+// can only be the answer to another one: servers that do not keep the order answer what
+// prepares the next data connection before the end of a transfer.
+func strays(verb string, code int) bool {
+	switch verb {
+	case "PASV", "EPSV":
+		return code == 226 || code == 426
+	}
+	return isTransfer(verb) && (code == 227 || code == 229)
+}

@@ -23,6 +23,9 @@ type Session struct {
 	version string      // of TLS; "" is none
 	typ     byte        // the TYPE in force; 0 is not known
 	spent   atomic.Bool // it is not as it was after logging in, so it ends with this piece of work
+	way     string      // the verb that prepared a data connection last
+	ahead   bool        // as WriteAhead has it
+	next    *Exchange   // what prepares the next data connection, written ahead; nil is nothing
 }
 
 // CallOff is Abort for a transfer that may not have had its data connection yet. The
@@ -110,6 +113,7 @@ func (f *Site) loginWith(ctx context.Context, password string) (*Session, error)
 			Msg: f.config.Address(), Err: plain(err)}
 	}
 	s := &Session{Conn: newConn(f.config.Name, int(f.numbers.Add(1)), nc, f.config.Timeout), site: f}
+	s.disorder = f.Doubt
 	if err := s.establish(ctx, password); err != nil {
 		s.Close()
 		if unknown := (*stranger)(nil); errors.As(err, &unknown) {

@@ -59,9 +59,9 @@ func (c *Conn) dropRename(refusal error) {
 	}
 }
 
-// answers holds the codes by which some commands are accepted (RFC 959 section 5.4, RFC 2428,
+// acceptances holds the codes by which some commands are accepted (RFC 959 section 5.4, RFC 2428,
 // RFC 3659, draft-ietf-ftpext2-hash, draft-somers-ftp-mfxx).
-var answers = map[string][]int{
+var acceptances = map[string][]int{
 	"RETR": {226, 250}, "STOR": {226, 250}, "PASV": {227}, "CPSV": {227}, "EPSV": {229}, "PORT": {200}, "EPRT": {200},
 	"SIZE": {213}, "MDTM": {213, 253}, "MFMT": {213, 250, 253}, "MLST": {250}, "HASH": {213}, "RNFR": {350}, "RNTO": {250}, "DELE": {250},
 }
@@ -74,7 +74,7 @@ func (c *Conn) inStep(x *Exchange, code int, outcome Outcome) bool {
 	case Preliminary:
 		return x.transfers()
 	case Done, More:
-		codes, known := answers[x.Verb]
+		codes, known := acceptances[x.Verb]
 		return !known || slices.Contains(codes, code)
 	}
 	return !c.shared || !x.transfers() || !x.began || len(c.queue) == 1
@@ -183,7 +183,7 @@ func (c *Conn) mayFollow(p packet) bool {
 		}
 		before += x.size
 	}
-	return before == 0 || !p.transfers() || before+len(p.bytes) <= maxAhead
+	return before == 0 || !p.transfers() || before+len(p.bytes) <= MaxAhead
 }
 
 // unsent returns the commands that were held back. mu is held.

@@ -118,7 +118,7 @@ func TestSharedInPieces(t *testing.T) {
 	t.Parallel()
 	c, there := sharedConn(t)
 	ctx := within(t, patience)
-	long := "SIZE " + strings.Repeat("x", maxAhead-100)
+	long := "SIZE " + strings.Repeat("x", MaxAhead-100)
 	done := make(chan bool)
 	go func() {
 		defer close(done)

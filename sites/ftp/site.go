@@ -94,7 +94,10 @@ func (f *Site) Take(ctx context.Context, n int) ([]*Session, error) { return f.p
 func (f *Site) TryTake(ctx context.Context) (*Session, bool) { return f.pool.TryTake(ctx) }
 
 // Put gives a session back.
-func (f *Site) Put(s *Session) { f.pool.Put(s) }
+func (f *Site) Put(s *Session) {
+	s.relax()
+	f.pool.Put(s)
+}
 
 // Over returns the same site with its questions, and its small changes, going over a
 // session that others use at the same time; lend returns nil when there is none any more,
