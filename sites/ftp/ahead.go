@@ -160,7 +160,10 @@ func (f *Site) isKnown() bool {
 // then waits for nothing before it connects and sends its command.
 //
 // What Store is refused is told by Write or Commit then, since it does not wait for the
-// first reply, which takes as long as all that follows. It ends with Put.
+// first reply, which takes as long as all that follows. And the user's end of a data
+// connection in the clear from which a file is read is closed at once: vsFTPd, ProFTPD and
+// RSEXEC's own server would wait for that, once all is sent, before they answer. It ends
+// with Put.
 func (s *Session) WriteAhead(on bool) { s.ahead = on }
 
 // sendTransfer sends a transfer command, and with it what prepares the next data connection

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"rsexec/sites"
 	"rsexec/sites/ftpd"
@@ -81,6 +82,46 @@ func TestWriteAheadPeers(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAnswersBeforeClose holds that the answer to a RETR of a session that writes ahead does
+// not wait for the user's host to hear the end of the file, and to close.
+func TestAnswersBeforeClose(t *testing.T) {
+	for _, p := range []ftptest.Peer{ftptest.VSFTPD, ftptest.ProFTPD, "ftpd"} {
+		t.Run(string(p), func(t *testing.T) {
+			t.Parallel()
+			var s *ftptest.Server
+			if p == "ftpd" {
+				s = own(t, "127.0.0.1", ftpd.Modern)
+			} else {
+				s = ftptest.Start(t, p, ftptest.Options{})
+			}
+			if err := os.WriteFile(filepath.Join(s.Root, "f"), []byte("hello"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			f := site(t, s, "")
+			taken, err := f.Take(within(t, patience), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Put(taken[0])
+			taken[0].WriteAhead(true)
+			r, err := taken[0].Open(within(t, patience), "/f", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			d := r.(reader).dataConn
+			if text, err := io.ReadAll(d.tcp); string(text) != "hello" || err != nil {
+				t.Errorf("%q, %v", text, err)
+			}
+			select {
+			case <-d.x.Ended():
+			case <-time.After(time.Second):
+				t.Error("there is no answer")
+			}
+		})
 	}
 }
 

@@ -150,6 +150,9 @@ func (s *Session) start(ctx context.Context, line string, restart int64, connect
 	d := &dataConn{s: s, x: x, ctx: ctx, trace: sites.TraceOf(ctx), release: func() {}}
 	err = d.connect(connect)
 	early := s.next != nil && x.Verb == "STOR" // WriteAhead tells of it
+	if err == nil && s.next != nil && x.Verb == "RETR" && d.wire == nil {
+		d.tcp.CloseWrite() // where it fails, reading does
+	}
 	switch {
 	case err == nil && !early:
 		// The first reply shows whether the command is refused. A server that
