@@ -52,6 +52,7 @@ func openLane(ctx context.Context, l limits, from, to sites.Site, alone bool) (*
 			return nil, err
 		}
 		s.Share(true)
+		s.WriteAhead(true)
 	}
 	return &lane{from: from, to: to, limits: l, turn: make(chan struct{}, 1), ends: ends}, nil
 }

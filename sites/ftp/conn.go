@@ -196,14 +196,6 @@ func (c *Conn) deliver(reply Reply, surplus bool) (ended *Exchange, broken error
 		return nil, protocolError("a reply that nobody asked for: %d %s", reply.Code, clip(reply.Text()))
 	}
 	x := c.queue[0]
-	if c.dialect == Modern && strays(x.Verb, reply.Code) {
-		ahead := !x.cut && (x.ahead || len(c.queue) > 1)
-		c.mu.Unlock()
-		if ahead && c.disorder != nil {
-			c.disorder("it answered what was written behind a transfer before its end")
-		}
-		return nil, protocolError("not the answer to %s: %d %s", x.what(), reply.Code, clip(reply.Text()))
-	}
 	outcome := c.dialect.Outcome(x.Verb, reply.Code)
 	if x.hello && reply.Code == 300 || x.Verb == "USER" && reply.Code == 330 {
 		c.dialect, outcome = Old, More
@@ -217,6 +209,14 @@ func (c *Conn) deliver(reply Reply, surplus bool) (ended *Exchange, broken error
 		// Each command can be given again, over another connection.
 		return nil, &sites.Error{Kind: sites.Unreachable,
 			Msg: fmt.Sprintf("%d %s is no answer to %s: the replies are out of step", reply.Code, clip(reply.Text()), x.what())}
+	}
+	if c.dialect == Modern && strays(x.Verb, reply.Code) {
+		ahead := !x.cut && (x.ahead || len(c.queue) > 1)
+		c.mu.Unlock()
+		if ahead && c.disorder != nil {
+			c.disorder("it answered what was written behind a transfer before its end")
+		}
+		return nil, protocolError("not the answer to %s: %d %s", x.what(), reply.Code, clip(reply.Text()))
 	}
 	switch {
 	case outcome != Preliminary && outcome != Nonsense:
