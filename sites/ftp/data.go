@@ -21,9 +21,9 @@ const (
 	// ended. It may still be writing.
 	finishFactor = 10
 
-	// dataChunk is how much goes through the kernel between two looks at the
-	// count.
-	dataChunk = 4 << 20
+	// idleChunk is how much is written before it counts again how long nothing
+	// moves.
+	idleChunk = 32 << 10
 )
 
 // dataConn is a data connection between the server and the user's host, with
@@ -439,6 +439,9 @@ func (d *dataConn) broken(err error) error {
 // cause returns why the data connection was lost: what the context or the
 // server says of it; else err.
 func (d *dataConn) cause(err error) error {
+	if context.Cause(d.ctx) == errCalledOff {
+		return errCalledOff
+	}
 	if d.ctx.Err() != nil {
 		return cancelled(d.s.Conn.site, d.ctx)
 	}
@@ -473,6 +476,11 @@ func (r reader) Read(p []byte) (int, error) {
 		r.setReadDeadline(time.Now().Add(r.idle))
 	}
 	n, err := r.conn.Read(p)
+	return n, r.took(n, err)
+}
+
+// took takes note of n bytes that were read, and returns what err means.
+func (r reader) took(n int, err error) error {
 	if n > 0 {
 		if r.silent {
 			r.silent = false
@@ -487,11 +495,11 @@ func (r reader) Read(p []byte) (int, error) {
 		if err := r.finish(); err == nil && cut {
 			r.err = &sites.Error{Site: r.s.Conn.site, Kind: sites.Unreachable, Msg: "some of it may be missing", Err: ErrCut}
 		}
-		return n, orEOF(r.err)
+		return orEOF(r.err)
 	case err != nil:
-		return n, r.broken(err)
+		return r.broken(err)
 	}
-	return n, nil
+	return nil
 }
 
 // setReadDeadline sets a deadline, which the end of the context overrides.
@@ -509,48 +517,6 @@ func orEOF(err error) error {
 	return err
 }
 
-// WriteTo copies the rest of the file to w. Where w is the data connection of
-// another site the bytes stay in the kernel, if it can do that.
-func (r reader) WriteTo(w io.Writer) (total int64, err error) {
-	to, ok := w.(writer)
-	if !ok || r.silent || r.wire != nil || to.wire != nil {
-		return io.Copy(w, struct{ io.Reader }{r})
-	}
-	for !r.over {
-		n, err := to.tcp.ReadFrom(&io.LimitedReader{R: r.tcp, N: dataChunk})
-		total += n
-		r.trace.SawData(r.s.Conn.site, n, 0)
-		to.trace.SawData(to.s.Conn.site, 0, n)
-		switch {
-		case err != nil:
-			return total, r.brokenWith(to, err)
-		case n < dataChunk:
-			r.read = true
-			return total, r.finish()
-		}
-	}
-	return total, r.err
-}
-
-// brokenWith ends both transfers because one of the data connections was lost.
-// The kernel does not tell which: the server that gives a reason is believed.
-func (r reader) brokenWith(to writer, err error) error {
-	ctx, stop := context.WithTimeout(to.ctx, to.s.grace()/3)
-	select {
-	case <-to.x.ended:
-	case <-r.x.ended:
-	case <-r.ctx.Done():
-	case <-ctx.Done():
-	}
-	stop()
-	cause := r.cause(err)
-	if to.ctx.Err() != nil || to.x.refused() != nil {
-		cause = to.cause(err)
-	}
-	to.abandon(cause)
-	return r.abandon(cause)
-}
-
 // Close ends the reading. It is an error only if all was read and the server
 // says that all was not well.
 func (r reader) Close() error {
@@ -566,33 +532,33 @@ func (r reader) Close() error {
 // writer writes a file over a data connection. It implements sites.Writer.
 type writer struct{ *dataConn }
 
-func (w writer) Write(p []byte) (int, error) {
+func (w writer) Write(p []byte) (n int, err error) {
 	if w.over {
 		return 0, w.err
 	}
-	if w.idle > 0 {
-		w.tcp.SetWriteDeadline(time.Now().Add(w.idle)) // it fails only where Write will
-		if w.ctx.Err() != nil {
-			w.tcp.SetWriteDeadline(time.Unix(1, 0))
+	for first := true; err == nil && (first || n < len(p)); first = false {
+		part := p[n:]
+		if w.idle > 0 {
+			part = part[:min(len(part), idleChunk)]
+			w.tcp.SetWriteDeadline(time.Now().Add(w.idle)) // it fails only where Write will
+			if w.ctx.Err() != nil {
+				w.tcp.SetWriteDeadline(time.Unix(1, 0))
+			}
 		}
-	}
-	n, err := w.conn.Write(p)
-	if n > 0 {
-		w.trace.SawData(w.s.Conn.site, 0, int64(n))
+		var sent int
+		if w.wire != nil {
+			sent, err = w.wire.together(func() (int, error) { return w.conn.Write(part) })
+		} else {
+			sent, err = w.conn.Write(part)
+		}
+		if n += sent; sent > 0 {
+			w.trace.SawData(w.s.Conn.site, 0, int64(sent))
+		}
 	}
 	if err != nil {
 		return n, w.broken(err)
 	}
 	return n, nil
-}
-
-// ReadFrom keeps the method of the connection out of sight: it would write
-// uncounted and without the checks above.
-func (w writer) ReadFrom(r io.Reader) (int64, error) {
-	if from, ok := r.(reader); ok {
-		return from.WriteTo(w)
-	}
-	return io.Copy(struct{ io.Writer }{w}, r)
 }
 
 func (w writer) Commit() error { return w.finish() }

@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -318,16 +319,65 @@ func handshake(ctx context.Context, site string, below net.Conn, config *tls.Con
 var ErrCut = errors.New("its data connection was closed without the close_notify of TLS")
 
 // wire is a connection under TLS that takes note of its end: crypto/tls itself does not
-// tell whether close_notify came before.
+// tell whether close_notify came before. It can take much from the system, and give much
+// to it, at a time, for crypto/tls would take and give each record apart.
 type wire struct {
 	net.Conn
 	ended atomic.Bool
+
+	ahead    *bufio.Reader // of the connection; nil until much is to be read
+	gathers  bool          // what is written is kept until it is much, or sent
+	gathered []byte
 }
 
-func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
+func (w *wire) Read(p []byte) (n int, err error) {
+	if w.ahead != nil {
+		n, err = w.ahead.Read(p)
+	} else {
+		n, err = w.Conn.Read(p)
+	}
 	if err == io.EOF {
 		w.ended.Store(true)
+	}
+	return n, err
+}
+
+// readMuch has much be read at a time from now on.
+func (w *wire) readMuch() {
+	if w.ahead == nil {
+		w.ahead = bufio.NewReaderSize(w.Conn, pieceSize)
+	}
+}
+
+// holds reports whether something was read that TLS has not taken yet.
+func (w *wire) holds() bool { return w.ahead != nil && w.ahead.Buffered() > 0 }
+
+func (w *wire) Write(p []byte) (int, error) {
+	if !w.gathers {
+		return w.Conn.Write(p)
+	}
+	w.gathered = append(w.gathered, p...)
+	if len(w.gathered) < pieceSize {
+		return len(p), nil
+	}
+	return len(p), w.send()
+}
+
+// send sends what was gathered.
+func (w *wire) send() error {
+	_, err := w.Conn.Write(w.gathered)
+	w.gathered = w.gathered[:0]
+	return err
+}
+
+// together returns when write has written to TLS and all of that was sent, the records of
+// it together. Nothing else may be written meanwhile.
+func (w *wire) together(write func() (int, error)) (n int, err error) {
+	w.gathers = true
+	n, err = write()
+	w.gathers = false
+	if sent := w.send(); err == nil && sent != nil {
+		return 0, sent
 	}
 	return n, err
 }

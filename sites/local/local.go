@@ -255,8 +255,8 @@ type file struct {
 }
 
 func (f *file) Read(p []byte) (int, error) {
-	if f.ctx.Err() != nil {
-		return 0, stopped(f.ctx, "read", f.path)
+	if err := f.Stopped(); err != nil {
+		return 0, err
 	}
 	n, err := f.File.Read(p)
 	if err != nil && err != io.EOF {
@@ -273,9 +273,29 @@ func (f *file) Write(p []byte) (int, error) {
 	return n, f.site.fail("write", f.path, err)
 }
 
+// Regular returns the file itself, for who can have the system send it; nil if it is a
+// device or a pipe.
+func (f *file) Regular() *os.File {
+	if info, err := f.File.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return f.File
+}
+
+// Stopped returns an error if the context has ended.
+func (f *file) Stopped() error {
+	if f.ctx.Err() != nil {
+		return stopped(f.ctx, "read", f.path)
+	}
+	return nil
+}
+
 // WriteTo and ReadFrom keep the methods of the same name of os.File out of
 // sight: they do not end with the context.
 func (f *file) WriteTo(w io.Writer) (int64, error) {
+	if to, ok := w.(io.ReaderFrom); ok {
+		return to.ReadFrom(f)
+	}
 	return io.Copy(w, struct{ io.Reader }{f})
 }
 
