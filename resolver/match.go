@@ -63,7 +63,7 @@ func (r *Resolver) Match(ctx context.Context, name string, list Lister, yield fu
 			return err
 		}
 		walks[i] = &walk{resolver: r, list: newPrefetch(list, s.site), site: s.site, patterns: patterns,
-			found: newQueue(max(leastAhead, ahead/len(spots))), seed: maphash.MakeSeed()}
+			found: newQueue(max(leastAhead, ahead/(len(spots)*max(r.Beside, 1)))), seed: maphash.MakeSeed()}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup

@@ -67,6 +67,10 @@ type Resolver struct {
 	// list (ambiguous = "first" in the profile).
 	First bool
 
+	// Beside is how many searches go on at the same time, with this one: they share
+	// the room for matches that wait. 0 is 1.
+	Beside int
+
 	// Images reports whether the places hold images of one file, and which is
 	// the nearest. It is nil where nobody can tell.
 	Images func(ctx context.Context, found []Place) (nearest int, same bool)

@@ -73,10 +73,12 @@ func (x *Executive) count(ctx context.Context, st *grammar.Statement) error {
 	}
 	words := st.List(0)
 	if len(words) == 0 {
-		return x.countOf(ctx, st, x.here(), left, &countEvent{})
+		return x.countOf(ctx, st, x.here(), left, always, &countEvent{})
 	}
 	total := countEvent{Event: "count", Total: true}
-	err = x.forWords(ctx, st, words, func(w grammar.Word) error { return x.countOf(ctx, st, w.Pattern(), left, &total) })
+	err = x.forWordsInTurn(ctx, st, words, func(ctx context.Context, x *Executive, w grammar.Word, turn func() bool) error {
+		return x.countOf(ctx, st, w.Pattern(), left, turn, &total)
+	})
 	if len(words) > 1 && ctx.Err() == nil {
 		if printing := x.printer.print(total); printing != nil {
 			return printing
@@ -85,19 +87,19 @@ func (x *Executive) count(ctx context.Context, st *grammar.Statement) error {
 	return err
 }
 
-// countOf counts what a filter leaves of what one name or pattern means, prints it
-// and adds it to total.
-func (x *Executive) countOf(ctx context.Context, st *grammar.Statement, typed string, left filter, total *countEvent) error {
+// countOf counts what a filter leaves of what one name or pattern means, and, when it has
+// its turn, prints it and adds it to total.
+func (x *Executive) countOf(ctx context.Context, st *grammar.Statement, typed string, left filter, turn func() bool, total *countEvent) error {
 	e := countEvent{Event: "count", Pathname: resolver.WithoutPassword(typed)}
 	met := false
-	res, err := x.walk(ctx, st, typed, func(p resolver.Place) bool {
+	res, err := x.walk(ctx, st, typed, turn, func(p resolver.Place) bool {
 		met = true
 		if left.takes(ctx, &p) {
 			e.take(p.Entry)
 		}
 		return true
 	})
-	if ctx.Err() != nil {
+	if !turn() || ctx.Err() != nil {
 		return named(st, sites.Stopped(ctx))
 	}
 	places := res.Found()

@@ -19,9 +19,9 @@ func (x *Executive) find(ctx context.Context, st *grammar.Statement) error {
 	if err != nil {
 		return err
 	}
-	return x.forWords(ctx, st, st.List(0), func(w grammar.Word) error {
+	return x.forWordsInTurn(ctx, st, st.List(0), func(ctx context.Context, x *Executive, w grammar.Word, turn func() bool) error {
 		var printing error
-		_, err := x.walk(ctx, st, w.Pattern(), func(p resolver.Place) bool {
+		_, err := x.walk(ctx, st, w.Pattern(), turn, func(p resolver.Place) bool {
 			if left.takes(ctx, &p) {
 				printing = x.printer.print(newEntryEvent(p.Pathname, p.Entry, p.Pathname.Site+":"+p.Pathname.Path))
 			}
@@ -36,37 +36,49 @@ func (x *Executive) find(ctx context.Context, st *grammar.Statement) error {
 
 // walk calls yield for all that a pattern matches, or that a name means at every
 // place where it is: a directory then stands for all that is below it, and is
-// not yielded itself. The resolution is that of a name; which sites were not heard
-// was said. What cannot be listed is an error, several joined, and the rest is
-// still walked; a yield that returns false ends it.
-func (x *Executive) walk(ctx context.Context, st *grammar.Statement, typed string, yield func(resolver.Place) bool) (resolver.Resolution, error) {
+// not yielded itself. The places are searched at the same time. The resolution is that
+// of a name; which sites were not heard was said. What cannot be listed is an error,
+// several joined, and the rest is still walked; a yield that returns false ends it.
+// Nothing is said, asked or yielded before turn has returned true; false ends it.
+func (x *Executive) walk(ctx context.Context, st *grammar.Statement, typed string, turn func() bool, yield func(resolver.Place) bool) (resolver.Resolution, error) {
+	yieldInTurn := func(p resolver.Place) bool { return turn() && yield(p) }
 	if resolver.IsPattern(typed) {
-		return resolver.Resolution{}, x.match(ctx, st, typed, yield)
+		return resolver.Resolution{}, x.match(ctx, st, typed, yieldInTurn)
 	}
 	// A name is looked up first, to find out whether it is a directory.
 	res, err := x.resolver.Look(ctx, typed)
 	if err != nil {
 		return res, named(st, err)
 	}
-	x.tellUnheard(res)
 	places := res.Found()
+	if (len(res.Unheard()) > 0 || len(places) == 0) && !turn() {
+		return res, named(st, sites.Stopped(ctx))
+	}
+	x.tellUnheard(res)
 	if len(places) == 0 {
 		_, err := x.resolver.Source(ctx, typed)
 		return res, named(st, err)
 	}
 	ended := false
-	var errs []error
-	for _, p := range places {
-		if p.Entry.Type != sites.Directory {
-			ended = !yield(p)
-		} else {
-			err := x.below(ctx, p.Pathname, func(p resolver.Place) bool {
-				ended = !yield(p)
-				return !ended
-			})
-			if err != nil {
-				errs = append(errs, named(st, err))
+	b := x.beside(len(places))
+	t := inTurn(ctx, len(places), func(ctx context.Context, i int, turn func() bool) error {
+		yield := func(p resolver.Place) bool {
+			if turn() {
+				ended = !yieldInTurn(p)
 			}
+			return !ended && ctx.Err() == nil
+		}
+		if places[i].Entry.Type != sites.Directory {
+			yield(places[i])
+			return nil
+		}
+		return b.below(ctx, places[i].Pathname, yield)
+	})
+	defer t.end()
+	var errs []error
+	for range places {
+		if err := t.next(); err != nil {
+			errs = append(errs, named(st, err))
 		}
 		if ended || ctx.Err() != nil {
 			break

@@ -60,7 +60,7 @@ func (x *Executive) valuesOf(ctx context.Context, st *grammar.Statement, w gramm
 	}
 	switch {
 	case left.given:
-		_, err = x.walk(ctx, st, w.Pattern(), take)
+		_, err = x.walk(ctx, st, w.Pattern(), always, take)
 	case resolver.IsPattern(w.Pattern()):
 		err = x.match(ctx, st, w.Pattern(), take)
 	default:
