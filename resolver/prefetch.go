@@ -7,9 +7,15 @@ import (
 	"rsexec/sites"
 )
 
-// prefetched is how many directories of one walk are listed at the same time,
-// the one that is wanted and those behind it.
-const prefetched = 8
+const (
+	// atOnce is how many directories of one walk are listed at the same time.
+	atOnce = 8
+
+	// prefetched is how many were listed, or are to be, before they are wanted, with the
+	// one that is: more than are listed at the same time, so that none that takes long
+	// keeps those behind it waiting.
+	prefetched = 2 * atOnce
+)
 
 // prefetch lists directories before they are wanted, so that a walk is not a
 // round trip after another. What was listed waits in memory until it is taken, unless it
@@ -33,7 +39,7 @@ type early struct {
 }
 
 func newPrefetch(list Lister, site sites.Site) *prefetch {
-	return &prefetch{list: list, site: site, slots: make(chan struct{}, prefetched), early: make(map[sites.Pathname]*early)}
+	return &prefetch{list: list, site: site, slots: make(chan struct{}, atOnce), early: make(map[sites.Pathname]*early)}
 }
 
 // start has a directory listed. It is taken later, by entries.
