@@ -10,7 +10,7 @@ import (
 // host that connects, and one to the host that is connected to.
 type connection struct {
 	p           *Proxy
-	made        time.Time // when somebody connected
+	began       time.Time // when somebody connected
 	there, back *stream   // back begins when the server is connected to
 	near        side
 	gone        chan struct{}
@@ -20,15 +20,15 @@ type connection struct {
 	over bool
 }
 
-// connection is of one that came in, from the user or from another site.
-func (p *Proxy) connection(near side, user bool) *connection {
-	c := &connection{p: p, made: time.Now(), near: near, gone: make(chan struct{})}
+// connection is of one that came in, which the user or another site began at a moment.
+func (p *Proxy) connection(near side, began time.Time, user bool) *connection {
+	c := &connection{p: p, began: began, near: near, gone: make(chan struct{})}
 	var there, back [2]*link
 	if user {
 		there[0], back[1] = &p.n.out, &p.n.in
 	}
-	c.there = p.n.stream(near, there, c.made.Add(2*p.n.delay), c.gone)
-	c.back = p.n.stream(nil, back, c.made, c.gone)
+	c.there = p.n.stream(near, there, c.began.Add(2*p.n.delay), c.gone)
+	c.back = p.n.stream(nil, back, c.began, c.gone)
 	return c
 }
 
@@ -42,7 +42,7 @@ func (c *connection) run(dial func() (side, error), there, back func() fate) {
 	all.Go(func() { c.there.send(parcel{end: there()}) })
 
 	timer := newTimer()
-	if !pause(timer, time.Until(c.made.Add(3*c.p.n.delay)), nil, c.gone) {
+	if !pause(timer, time.Until(c.began.Add(3*c.p.n.delay)), nil, c.gone) {
 		return
 	}
 	far, err := dial()

@@ -20,10 +20,12 @@
 //
 // And this is not as it would be:
 //
-//   - connect returns at once, where it would return at t+2d. Who does nothing but speak over
-//     that connection and hear does not gain from that. Who does something else as soon as
-//     it is connected gains a round trip: a client that connects before it sends its RETR, or
-//     an active server that connects before it replies 150 (or, when it sends, 226).
+//   - connect returns at once, where it would return at t+2d. A user who does nothing but speak
+//     over that connection and hear does not gain from that; a client that waits until it is
+//     connected, and then sends its RETR over another connection, gains a round trip. An
+//     active server gains nothing: from the reply to its RETR or STOR on, what it says and
+//     where else it connects counts as later, as it would be had it waited for connect. So
+//     does its 150, also if it is one that replies 150 before it connects.
 //   - Who connects to a server that does not listen any more learns so at t+4d and not at
 //     t+2d, after a connection that seemed to be made.
 //   - The window does not shrink, as nothing is lost, and does not begin anew after a pause.
@@ -56,6 +58,7 @@ const (
 	firstWindow   = 10 * segment          // RFC 6928
 	linkQueue     = 50 * time.Millisecond // how much of what a link lets pass waits before it
 	chunk         = 64 << 10              // how much is read at once
+	knock         = 5 * time.Millisecond  // how long it takes at most until one who has connected is seen
 )
 
 // Options say what a network is like. The zero value is one without delay.
@@ -75,11 +78,12 @@ type Network struct {
 	all     sync.WaitGroup
 	buffers sync.Pool // of *[chunk]byte
 
-	mu      sync.Mutex
-	proxies []*Proxy
-	held    map[io.Closer]struct{}
-	over    bool
-	errs    []error
+	mu           sync.Mutex
+	proxies      []*Proxy
+	held         map[io.Closer]struct{}
+	appointments map[netip.AddrPort]*appointment // by the door
+	over         bool
+	errs         []error
 }
 
 // Start makes a network that ends with the test.
@@ -95,7 +99,7 @@ func Start(t testing.TB, o Options) *Network {
 
 func network(o Options) *Network {
 	n := &Network{delay: o.Delay, window: o.Window, out: link{rate: o.Rate}, in: link{rate: o.Rate},
-		held:    make(map[io.Closer]struct{}),
+		held: make(map[io.Closer]struct{}), appointments: make(map[netip.AddrPort]*appointment),
 		buffers: sync.Pool{New: func() any { return new([chunk]byte) }}}
 	if n.window == 0 {
 		n.window = defaultWindow
@@ -173,6 +177,22 @@ func (n *Network) failed(format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.errs = append(n.errs, fmt.Errorf(format, args...))
+}
+
+// appoint has it known that a server is to connect to a door.
+func (n *Network) appoint(door netip.AddrPort, a *appointment) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.appointments[door] = a
+}
+
+// keepAppointment returns the appointment at a door, which is over with that; nil is none.
+func (n *Network) keepAppointment(door netip.AddrPort) *appointment {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	a := n.appointments[door]
+	delete(n.appointments, door)
+	return a
 }
 
 // passes tells whether a connection to an address passes a proxy of the network.

@@ -22,6 +22,7 @@ type stream struct {
 	from  side
 	links [2]*link  // that it passes: of the sender and of the receiver; nil lets anything pass
 	since time.Time // nothing was sent before
+	last  time.Time // when something was; only who sends has it
 
 	gone   <-chan struct{} // closed when the connection is over
 	came   chan struct{}   // has one when something is on the way that was not
@@ -36,6 +37,7 @@ type stream struct {
 
 // A parcel is what is on the way.
 type parcel struct {
+	sent   time.Time // not before that moment
 	due    time.Time
 	bytes  []byte
 	over   func() // called when the bytes have been handed over; may be nil
@@ -63,12 +65,15 @@ func (n *Network) stream(from side, links [2]*link, since time.Time, gone <-chan
 		shrunk: make(chan struct{}, 1), window: min(firstWindow, n.window)}
 }
 
-// send has bytes, or an end, leave now.
+// send has bytes, or an end, leave now, or when they count as sent.
 func (s *stream) send(p parcel) {
 	at := time.Now()
-	if at.Before(s.since) {
-		at = s.since
+	for _, early := range []time.Time{s.since, p.sent, s.last} {
+		if at.Before(early) {
+			at = early
+		}
 	}
+	s.last = at
 	at = s.links[0].pass(len(p.bytes), at)
 	p.due = s.links[1].pass(len(p.bytes), at.Add(s.n.delay))
 	s.mu.Lock()

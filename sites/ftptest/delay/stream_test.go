@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -130,7 +131,7 @@ func connect(t *testing.T, o Options) *world {
 }
 
 func (n *Network) connect(t *testing.T, p *Proxy, refusal error) *world {
-	return n.begin(t, p, refusal, func(near side, dial func() (side, error)) { p.carry(near, true, dial) })
+	return n.begin(t, p, refusal, func(near side, dial func() (side, error)) { p.carry(near, time.Now(), true, dial) })
 }
 
 func (n *Network) begin(t *testing.T, p *Proxy, refusal error, run func(near side, dial func() (side, error))) *world {
@@ -362,6 +363,55 @@ func TestTurns(t *testing.T) {
 		}
 		if waits := p.Counts().Waits(); waits != 2 {
 			t.Errorf("%d waits", waits)
+		}
+	})
+}
+
+// TestActive holds that a server that connects waits for that, with all that it does behind it.
+func TestActive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := network(Options{Delay: d})
+		p := &Proxy{n: n, counts: newCounts(), addr: netip.MustParseAddr("127.0.0.9")}
+		n.proxies = []*Proxy{p}
+		w := n.begin(t, p, nil, p.control)
+		server := <-w.server
+		io.WriteString(server, "220 hello\r\n")
+		get(t, w.user, []byte("220 hello\r\n"))
+		io.WriteString(w.user, "PORT 127,0,0,9,0,1\r\nRETR f\r\nPORT 127,0,0,9,0,2\r\nRETR g\r\nNOOP\r\n")
+		time.Sleep(d)
+		synctest.Wait()
+
+		w.began = time.Now()
+		io.WriteString(server, "200 yes\r\n150 begins\r\n226 done\r\n200 yes\r\n150 begins\r\n226 done\r\n200 yes\r\n")
+		connect := func(door string) (target *end) {
+			synctest.Wait() // what the server said is there first
+			near, far := bothEnds()
+			there, target := bothEnds()
+			begun := n.keepAppointment(netip.MustParseAddrPort(door)).connects()
+			n.all.Go(func() { p.carry(near, begun, false, func() (side, error) { return there, nil }) })
+			io.WriteString(far, "data")
+			far.Close()
+			return target
+		}
+		first, second := connect("127.0.0.9:1"), connect("127.0.0.9:2")
+		get(t, w.user, []byte("200 yes\r\n"))
+		w.at("the reply to PORT", d)
+		get(t, w.user, []byte("150 begins\r\n226 done\r\n200 yes\r\n"))
+		w.at("what is said behind the connection", 3*d)
+		get(t, first, []byte("data"))
+		w.at("the data", 3*d)
+
+		// The server has connected a second time long before it could have.
+		get(t, w.user, []byte("150 begins\r\n226 done\r\n200 yes\r\n"))
+		w.at("what is said behind the second connection", 5*d)
+		get(t, second, []byte("data"))
+		w.at("the data of the second", 5*d)
+		first.Close()
+		second.Close()
+		w.user.Close()
+		server.Close()
+		if err := n.close(); err != nil {
+			t.Error(err)
 		}
 	})
 }
