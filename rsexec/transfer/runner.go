@@ -227,6 +227,13 @@ func (s *schedule) start(ctx context.Context) {
 			break
 		}
 	}
+	for s.startFiles(ctx); s.endIdle() && len(s.files) > 0; {
+		s.startFiles(ctx) // with the sessions that are free now
+	}
+}
+
+// startFiles starts all files that may be started.
+func (s *schedule) startFiles(ctx context.Context) {
 	for i := 0; i < len(s.files); {
 		t := s.files[i]
 		switch {
@@ -241,7 +248,6 @@ func (s *schedule) start(ctx context.Context) {
 			i++
 		}
 	}
-	s.endIdle()
 }
 
 // hopeless reports whether nobody is left to serve a transfer.
@@ -271,7 +277,7 @@ func (s *schedule) servers(t state.Transfer) (source *holder, others []*holder) 
 
 // startFile starts the transfer of a file, if sessions are free for it.
 func (s *schedule) startFile(ctx context.Context, t state.Transfer) bool {
-	if started, waits := s.startShared(ctx, t); started || waits {
+	if started, waits := s.startShared(ctx, t); started || waits && s.running > 0 {
 		return started
 	}
 	h := s.holderFor(t, func(h *holder) bool { return s.room(h, t) })
@@ -348,8 +354,9 @@ func (s *schedule) sessionsFor(h *holder, t state.Transfer) bool {
 	return from > 0 && to > 0
 }
 
-// free returns how many more sessions with a site the job may use: one is left for
-// questions, where there are enough.
+// free returns how many more sessions with a site the job may use. One is left, where there
+// are enough, while somebody may have questions: how far a large file is, or what is in a
+// directory.
 func (s *schedule) free(name string) int {
 	limit, known := s.limits[name]
 	if !known {
@@ -362,12 +369,25 @@ func (s *schedule) free(name string) int {
 		if s.order.MaxSessions > 0 {
 			limit = min(limit, s.order.MaxSessions)
 		}
-		if limit > 2 {
-			limit--
-		}
 		s.limits[name] = limit
 	}
+	if limit > 2 && s.asking() {
+		limit--
+	}
 	return limit - s.busy[name]
+}
+
+// asking reports whether a file has sessions for itself, or directories are yet to be listed.
+func (s *schedule) asking() bool {
+	if !s.allTrees || len(s.trees) > 0 || s.expanding > 0 {
+		return true
+	}
+	for _, tr := range s.ways {
+		if tr.alone > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // startTrees starts to list a directory for all the trees that it is the source of.

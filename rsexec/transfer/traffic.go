@@ -223,16 +223,18 @@ func (s *schedule) prove(tr *traffic) {
 	}
 }
 
-// endIdle gives the sessions back that nothing is to be moved with at the moment: somebody
-// may wait for them, such as who lists what is to be moved next.
-func (s *schedule) endIdle() {
+// endIdle gives the sessions back that nothing is to be moved with at the moment, if there
+// are some: somebody may wait for them, such as who lists what is to be moved next.
+func (s *schedule) endIdle() (some bool) {
 	for _, tr := range s.ways {
 		for _, l := range slices.Clone(tr.lanes) {
 			if l.lane != nil && l.load == 0 {
 				s.endLane(l)
+				some = true
 			}
 		}
 	}
+	return some
 }
 
 // endLanes gives all sessions back that are shared.
