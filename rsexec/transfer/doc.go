@@ -21,7 +21,10 @@
 //     the same temporary file: the next try waits until its size is still, or uses
 //     another name.
 //   - A transfer never waits for a session while it holds one, but for those of a
-//     figure, which are taken in the order of the sites' names.
+//     figure, which are taken in the order of the sites' names. Whoever holds sessions has
+//     files on their way with them.
+//   - What is written ahead is trusted no more than anything else: whatever becomes of a
+//     file in a lane, it goes on as one that went alone and broke off there.
 //   - When a function returns, each control connection it used is in step or
 //     closed.
 package transfer

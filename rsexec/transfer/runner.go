@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -205,6 +206,11 @@ func (s *schedule) load(ctx context.Context) error {
 			g.left++
 		}
 		s.files = append(s.files, more...)
+		if !s.ordered() {
+			// What takes longest is begun first, so that nothing is left at the end for which
+			// all else waits.
+			slices.SortStableFunc(s.files, func(a, b state.Transfer) int { return cmp.Compare(large(b), large(a)) })
+		}
 	}
 	if len(s.trees) == 0 && !s.allTrees {
 		more, err := s.Store.Next(ctx, s.order.Job, s.lastTree, true, listers)
@@ -218,6 +224,14 @@ func (s *schedule) load(ctx context.Context) error {
 		s.trees = append(s.trees, more...)
 	}
 	return nil
+}
+
+// large returns the size of a large file, and 0 of others: their order is as good as any.
+func large(t state.Transfer) int64 {
+	if t.Size < smallFile {
+		return 0
+	}
+	return t.Size
 }
 
 // start starts all that may be started.
@@ -334,6 +348,9 @@ func (s *schedule) room(h *holder, t state.Transfer) bool {
 	tr := s.traffic(way{h.at.Site, t.Dest.Site})
 	if tr.pairs() > 0 && tr.pairs() >= tr.pace.want {
 		return false
+	}
+	if others := large(s.files[len(s.files)-1]) == 0; others && large(t) > 0 && tr.alone > 0 && tr.alone >= tr.pace.want-1 {
+		return false // small files need no share of the network's throughput, but a turn
 	}
 	if s.sessionsFor(h, t) {
 		return true
