@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"rsexec/rsexec/plan"
 	"rsexec/sites"
@@ -87,18 +88,11 @@ func (w *work) join(ctx context.Context, ends ends) error {
 		w.in.Add(received)
 		w.out.Add(sent)
 	}})
-	r, err := ends.source.Open(ctx, w.ask.Source.Path, w.row.Arrived)
-	if err != nil {
-		return &failure{role: plan.Source, nothing: true, err: err}
-	}
-	mode := sites.Replace
-	if w.ask.appends() || w.row.Arrived > 0 {
-		mode = sites.Append
-	}
-	to, err := ends.dest.Store(ctx, w.plan.Dest.Path, mode)
-	if err != nil {
-		r.Close() // nothing was wanted of it
-		return &failure{role: plan.Dest, nothing: true, err: err}
+	storing, stop := context.WithCancel(ctx)
+	defer stop()
+	r, to, failed := w.openBoth(ctx, storing, stop, ends)
+	if failed != nil {
+		return failed
 	}
 	into, ended := w.lineEnds(to)
 	w.flowing.Store(true)
@@ -123,6 +117,49 @@ func (w *work) join(ctx context.Context, ends ends) error {
 	}
 	w.bytes = w.row.Arrived + n
 	return nil
+}
+
+// openBoth opens the file at both ends, at the destination under the context storing, which
+// stop ends. Nothing is written where the source refuses the file: so the destination is
+// opened after it, or at the same time where it is only a temporary file, which then goes
+// again. Where both refuse, that of the source is told.
+func (w *work) openBoth(ctx, storing context.Context, stop func(), ends ends) (r sites.Reader, to sites.Writer, _ *failure) {
+	mode := sites.Replace
+	if w.ask.appends() || w.row.Arrived > 0 {
+		mode = sites.Append
+	}
+	var refused error
+	store := func() { to, refused = ends.dest.Store(storing, w.plan.Dest.Path, mode) }
+	early := w.fresh()
+	var stored sync.WaitGroup
+	if early {
+		stored.Go(store)
+	}
+	r, err := ends.source.Open(ctx, w.ask.Source.Path, w.row.Arrived)
+	if err != nil {
+		stop()
+	} else if !early {
+		store()
+	}
+	stored.Wait()
+	switch {
+	case err != nil:
+		if to != nil && refused == nil {
+			to.Abort()
+		}
+		return nil, nil, &failure{role: plan.Source, nothing: !early, err: err}
+	case refused != nil:
+		r.Close() // nothing was wanted of it
+		return nil, nil, &failure{role: plan.Dest, nothing: true, err: refused}
+	}
+	return r, to, nil
+}
+
+// fresh reports whether what is written is a temporary file, from its beginning, and
+// neither end is this host, which does not let itself be waited for.
+func (w *work) fresh() bool {
+	return w.row.Temporary != "" && w.plan.Dest.Path == w.row.Temporary && w.row.Arrived == 0 &&
+		!w.plan.Source.Site.Local && !w.plan.Dest.Site.Local
 }
 
 // lineEnds returns what to write to, so that a text at this host has this host's line
