@@ -83,6 +83,9 @@ func (w *work) leaveAppend(ctx context.Context, e *sites.Error, over bool) {
 func (w *work) leaveCopy(ctx context.Context, e *sites.Error) {
 	if w.ask.Journal != nil && (e.Kind.Retryable() || e.Kind == sites.Cancelled) {
 		there, err := w.ask.To.Stat(ctx, w.row.Temporary)
+		if w.ask.lane != nil && sites.KindOf(err) == sites.Unreachable { // its session was lost with a transfer
+			there, err = w.ask.To.Stat(ctx, w.row.Temporary)
+		}
 		worth := !w.noRestart && there.Size >= w.limits.worth || w.row.Phase >= state.Whole
 		if err == nil && worth || sites.KindOf(err) == sites.Unreachable {
 			return

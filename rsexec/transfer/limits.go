@@ -59,12 +59,14 @@ func usual() limits {
 	}
 }
 
-// hurried returns the limits divided by n, the clean-up's aside.
+// hurried returns the limits divided by n, but for the clean-up's, and for what a server on
+// a busy host needs to do what was on its way when it was given up.
 func (l limits) hurried(n int) limits {
 	d := time.Duration(max(n, 1))
+	const busy = 250 * time.Millisecond
 	return limits{
 		start: l.start / d, silent: l.silent / d, finish: l.finish / d, verdict: l.verdict / d, settle: l.settle / d,
-		still: l.still / d, stillAlone: l.stillAlone / d, changing: l.changing / d,
+		still: l.still / d, stillAlone: max(l.stillAlone/d, min(l.stillAlone, busy)), changing: l.changing / d,
 		clean: l.clean, pause: l.pause / d, look: l.look / d, worth: l.worth / int64(d),
 	}
 }

@@ -236,13 +236,13 @@ func large(t state.Transfer) int64 {
 
 // start starts all that may be started.
 func (s *schedule) start(ctx context.Context) {
-	for s.expanding < listers && len(s.trees) > 0 && len(s.files) < window/2 {
-		if !s.startTrees(ctx) {
-			break
+	for again := true; again; again = s.endIdle() { // then there are sessions more
+		for s.expanding < listers && len(s.trees) > 0 && len(s.files) < window/2 {
+			if !s.startTrees(ctx) {
+				break
+			}
 		}
-	}
-	for s.startFiles(ctx); s.endIdle() && len(s.files) > 0; {
-		s.startFiles(ctx) // with the sessions that are free now
+		s.startFiles(ctx)
 	}
 }
 

@@ -211,7 +211,9 @@ func (w *work) run(ctx context.Context) error {
 		}
 	}
 	if w.row.Phase < state.Placed && w.row.Temporary != "" {
-		if err := w.rename(ctx); err != nil {
+		longer, release := w.whileCleaning(ctx)
+		err := w.rename(longer)
+		if release(); err != nil {
 			return w.leave(ctx, err)
 		}
 	}
@@ -223,6 +225,18 @@ func (w *work) run(ctx context.Context) error {
 		return err
 	}
 	return w.deleteSource(ctx)
+}
+
+// whileCleaning returns a context that outlives ctx for as long as the clean-up may take:
+// what is whole is better placed than left under a temporary name. release is called when
+// it is not needed any more.
+func (w *work) whileCleaning(ctx context.Context) (longer context.Context, release func()) {
+	longer, stop := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() { time.AfterFunc(w.limits.clean, stop) })
+	return longer, func() {
+		forget()
+		stop()
+	}
 }
 
 // reach keeps in the journal that a phase is reached.

@@ -256,6 +256,9 @@ func TestWriteAhead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if _, err := io.ReadFull(r, make([]byte, 1)); err != nil { // something has come
+				t.Error(err)
+			}
 			if err := r.Close(); err != nil {
 				t.Error(err)
 			}

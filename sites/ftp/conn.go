@@ -510,10 +510,12 @@ func (c *Conn) Abort(x *Exchange) {
 	failed := &sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the transfer could not be aborted in step; the control connection was closed"}
 	if latest := c.cut(x); isTransfer(x.Verb) && latest != x {
 		// Some servers would answer ABOR before the PASV behind x, and others after it.
-		// Without its data connection x ends by itself.
+		// Without its data connection x ends by itself, and soon.
+		soon, stop := context.WithTimeout(ctx, c.grace()/3)
+		defer stop()
 		select {
 		case <-x.ended:
-		case <-ctx.Done():
+		case <-soon.Done():
 			c.fail(failed)
 		}
 		return
