@@ -1,7 +1,11 @@
 package state
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,12 +19,17 @@ type yield = func(dir sites.Pathname, e sites.Entry, listed time.Time) bool
 // PutListing puts the listing of a directory, as it was at the time given, in
 // the place of the one that the index has; all of it, or on an error nothing.
 func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time, entries []sites.Entry) error {
+	sum := sumOf(entries)
 	return fail("write the index", s.change(ctx, func(ctx context.Context, tx *transaction) error {
 		var id int64
+		var before []byte
 		err := tx.QueryRowContext(ctx, `INSERT INTO directory (site, path, listed) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET listed = excluded.listed RETURNING id`,
-			dir.Site, []byte(dir.Path), at.UnixMilli()).Scan(&id)
-		if err != nil {
+			ON CONFLICT DO UPDATE SET listed = excluded.listed RETURNING id, sum`,
+			dir.Site, []byte(dir.Path), at.UnixMilli()).Scan(&id, &before)
+		if err != nil || bytes.Equal(before, sum) {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE directory SET sum = ? WHERE id = ?", sum, id); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM entry WHERE directory = ?", id); err != nil {
@@ -33,6 +42,35 @@ func (s *Store) PutListing(ctx context.Context, dir sites.Pathname, at time.Time
 			}
 		}
 		return rows.flush()
+	}))
+}
+
+// sumOf returns a digest of what the index keeps of a listing: one that is what it was
+// need not be written again.
+func sumOf(entries []sites.Entry) []byte {
+	h := sha256.New()
+	var b []byte
+	for _, e := range entries {
+		b = binary.AppendUvarint(b[:0], uint64(len(e.Name)))
+		b = append(b, e.Name...)
+		b = binary.AppendVarint(b, int64(e.Type))
+		b = binary.AppendVarint(b, e.Size)
+		b = binary.AppendVarint(b, milli(e.Modified))
+		b = strconv.AppendBool(b, e.Coarse)
+		h.Write(b)
+	}
+	return h.Sum(nil)
+}
+
+// changeEntry performs a statement on an entry of a directory, which is then not what was
+// listed any more.
+func (s *Store) changeEntry(ctx context.Context, dir sites.Pathname, statement string, args ...any) error {
+	return fail("write the index", s.change(ctx, func(ctx context.Context, tx *transaction) error {
+		if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE directory SET sum = NULL WHERE site = ? AND path = ? AND sum IS NOT NULL", dir.Site, []byte(dir.Path))
+		return err
 	}))
 }
 
@@ -164,18 +202,16 @@ func (s *Store) query(ctx context.Context, yield yield, query string, args ...an
 // Put notes one entry of a directory that is in the index: it was made or
 // changed. Nothing is done for a directory that is not.
 func (s *Store) Put(ctx context.Context, dir sites.Pathname, e sites.Entry) error {
-	err := s.exec(ctx, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified, coarse)
+	return s.changeEntry(ctx, dir, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified, coarse)
 		SELECT ?, id, ?, ?, ?, ? FROM directory WHERE site = ? AND path = ?`,
 		[]byte(e.Name), int(e.Type), e.Size, milli(e.Modified), e.Coarse, dir.Site, []byte(dir.Path))
-	return fail("write the index", err)
 }
 
 // Remove notes that a directory has no entry of this name.
 func (s *Store) Remove(ctx context.Context, p sites.Pathname) error {
-	err := s.exec(ctx, `DELETE FROM entry WHERE name = ?
+	return s.changeEntry(ctx, p.Dir(), `DELETE FROM entry WHERE name = ?
 		AND directory = (SELECT id FROM directory WHERE site = ? AND path = ?)`,
 		[]byte(p.Base()), p.Site, []byte(p.Dir().Path))
-	return fail("write the index", err)
 }
 
 // Forget drops a directory from the index; all of a site's if the path is "".

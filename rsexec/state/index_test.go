@@ -249,6 +249,71 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
+// TestListingAsBefore holds that a listing is written again only if it, or what the index
+// has of it, has changed.
+func TestListingAsBefore(t *testing.T) {
+	ctx := t.Context()
+	s := openStore(t, filepath.Join(t.TempDir(), "state.db"))
+	dir := sites.Pathname{Site: "SITE1", Path: "/"}
+	first := []sites.Entry{{Name: "a", Type: sites.File, Size: 1}, {Name: "b", Type: sites.File, Size: 2}}
+	other := func(change func(*sites.Entry)) []sites.Entry {
+		list := slices.Clone(first)
+		change(&list[1])
+		return list
+	}
+	mark := func() { // shows whether rows are written again
+		if _, err := s.db.ExecContext(ctx, "UPDATE entry SET size = size + 1000"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, test := range []struct {
+		between func() error
+		listing []sites.Entry
+		written bool
+	}{
+		{nil, first, true},
+		{nil, first, false},
+		{nil, other(func(e *sites.Entry) { e.Size++ }), true},
+		{nil, other(func(e *sites.Entry) { e.Name = "c" }), true},
+		{nil, other(func(e *sites.Entry) { e.Type = sites.Link }), true},
+		{nil, other(func(e *sites.Entry) { e.Modified = time.UnixMilli(1) }), true},
+		{nil, other(func(e *sites.Entry) { e.Coarse = true }), true},
+		{nil, first, true},
+		{func() error { return s.Put(ctx, dir, sites.Entry{Name: "a", Size: 7}) }, first, true},
+		{func() error { return s.Remove(ctx, dir.Join("a")) }, first, true},
+		{func() error { return s.Remove(ctx, sites.Pathname{Site: "SITE2", Path: "/a"}) }, first, false},
+		{func() error { return s.Forget(ctx, dir) }, first, true},
+		{nil, nil, true},
+		{nil, first, true},
+	} {
+		mark()
+		if test.between != nil {
+			if err := test.between(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		at := time.UnixMilli(int64(i + 1)).UTC()
+		if err := s.PutListing(ctx, dir, at, test.listing); err != nil {
+			t.Fatal(err)
+		}
+		n, marked := 0, 0
+		if err := s.Begin(ctx, dir, "", func(_ sites.Pathname, e sites.Entry, listed time.Time) bool {
+			if n++; e.Size >= 1000 {
+				marked++
+			}
+			if !listed.Equal(at) {
+				t.Errorf("%d: listed %v", i, listed)
+			}
+			return true
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if n != len(test.listing) || (marked == 0) != test.written {
+			t.Errorf("%d: %d entries, of which %d are as they were before", i, n, marked)
+		}
+	}
+}
+
 // BenchmarkFind looks a name up among 100 sites of 10,000 names each.
 func BenchmarkFind(b *testing.B) {
 	s := openStore(b, filepath.Join(b.TempDir(), "state.db"))

@@ -142,6 +142,7 @@ var migrations = []string{
 		pairs  INTEGER NOT NULL
 	) STRICT;
 	CREATE INDEX decision_of ON decision (source, dest, n);`,
+	`ALTER TABLE directory ADD COLUMN sum BLOB; -- a digest of its entries as they were listed; NULL if one changed since`,
 }
 
 // Open opens the state file. A file that is missing is made, and its folder,
