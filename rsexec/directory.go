@@ -82,12 +82,11 @@ func (x *Executive) showOne(ctx context.Context, st *grammar.Statement, p resolv
 			return err
 		}
 	}
-	var printing error
+	listed := newFlood(x.printer)
 	err := x.list(ctx, p.Site, p.Pathname, func(e sites.Entry) bool {
-		printing = x.printer.print(newEntryEvent(p.Pathname.Join(e.Name), e, e.Name))
-		return printing == nil
+		return listed.print(newEntryEvent(p.Pathname.Join(e.Name), e, e.Name)) == nil
 	})
-	return cmp.Or(printing, named(st, err))
+	return cmp.Or(listed.end(), named(st, err))
 }
 
 // showMerged lists several directories, all at the same time, as one: by name,

@@ -58,18 +58,31 @@ func (p *printer) text(e event) string {
 
 // print writes an event to the results.
 func (p *printer) print(e event) error {
-	text := p.text(e)
-	if p.json {
-		b, err := json.Marshal(e)
-		if err != nil {
-			return fmt.Errorf("event: %w", err)
-		}
-		// JSON lets DEL, C1 controls and what reorders text stand as they are. Where a terminal
-		// could act on them they are escaped, which changes no value.
-		text = sites.Printable(strings.ReplaceAll(string(b), "\x7f", `\u007f`)) + "\n"
+	text, err := p.line(e)
+	if err != nil {
+		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.write(text)
+}
+
+// line returns what is written of an event.
+func (p *printer) line(e event) (string, error) {
+	if !p.json {
+		return p.text(e), nil
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return "", fmt.Errorf("event: %w", err)
+	}
+	// JSON lets DEL, C1 controls and what reorders text stand as they are. Where a terminal
+	// could act on them they are escaped, which changes no value.
+	return sites.Printable(strings.ReplaceAll(string(b), "\x7f", `\u007f`)) + "\n", nil
+}
+
+// write writes a text to the results. p.mu is held.
+func (p *printer) write(text string) error {
 	if _, err := io.WriteString(p.out, text); err != nil {
 		return &sites.Error{Op: "write the result", Kind: sites.Other, Err: err}
 	}

@@ -1,6 +1,7 @@
 package rsexec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -20,17 +21,12 @@ func (x *Executive) find(ctx context.Context, st *grammar.Statement) error {
 		return err
 	}
 	return x.forWordsInTurn(ctx, st, st.List(0), func(ctx context.Context, x *Executive, w grammar.Word, turn func() bool) error {
-		var printing error
+		found := newFlood(x.printer)
 		_, err := x.walk(ctx, st, w.Pattern(), turn, func(p resolver.Place) bool {
-			if left.takes(ctx, &p) {
-				printing = x.printer.print(newEntryEvent(p.Pathname, p.Entry, p.Pathname.Site+":"+p.Pathname.Path))
-			}
-			return printing == nil
+			return !left.takes(ctx, &p) ||
+				found.print(newEntryEvent(p.Pathname, p.Entry, p.Pathname.Site+":"+p.Pathname.Path)) == nil
 		})
-		if printing != nil {
-			return printing
-		}
-		return err
+		return cmp.Or(found.end(), err)
 	})
 }
 
