@@ -20,29 +20,40 @@ func TestLanes(t *testing.T) {
 	for _, test := range []struct {
 		source, dest ftptest.Peer // "" is our own
 		splits       bool         // what goes out in one piece arrives in several
+		tls          bool
 		says         string
 	}{
-		{"", "", false, shares},
-		{ftptest.VSFTPD, ftptest.ProFTPD, false, shares},
-		{ftptest.ProFTPD, ftptest.PureFTPd, false, shares},
-		{ftptest.PureFTPd, ftptest.VSFTPD, false, shares},
-		{ftptest.VSFTPD, ftptest.Pyftpdlib, false, alone + " (SITE2: pyftpdlib loses files"},
-		{ftptest.VSFTPD, ftptest.ProFTPD, true, shares},
-		{ftptest.ProFTPD, ftptest.PureFTPd, true, shares},
+		{"", "", false, false, shares},
+		{ftptest.VSFTPD, ftptest.ProFTPD, false, false, shares},
+		{ftptest.ProFTPD, ftptest.PureFTPd, false, false, shares},
+		{ftptest.PureFTPd, ftptest.VSFTPD, false, false, shares},
+		{ftptest.VSFTPD, ftptest.Pyftpdlib, false, false, alone + " (SITE2: pyftpdlib loses files"},
+		{ftptest.VSFTPD, ftptest.ProFTPD, false, true, shares},
+		{ftptest.ProFTPD, ftptest.PureFTPd, false, true, shares},
+		{ftptest.VSFTPD, ftptest.ProFTPD, true, false, shares},
+		{ftptest.ProFTPD, ftptest.PureFTPd, true, false, shares},
 	} {
 		for _, route := range []string{"direct", "relay"} {
 			name := fmt.Sprintf("%s-to-%s-%s", test.source, test.dest, route)
 			if test.splits {
 				name += "-in-pieces"
 			}
+			if test.tls {
+				name += "-tls"
+			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
+				options, query := ftptest.Options{}, ""
+				if test.tls {
+					authority := ftptest.NewAuthority(t)
+					options.TLS, query = &ftptest.TLS{Authority: authority}, "?tls-ca="+authority.File()
+				}
 				start := func(p ftptest.Peer) (url, root string) {
 					if p == "" {
 						url, root = serve(t, nil)
 					} else {
-						s := ftptest.Start(t, p, ftptest.Options{})
-						url, root = s.URL(), s.Root
+						s := ftptest.Start(t, p, options)
+						url, root = s.URL()+query, s.Root
 					}
 					if !test.splits {
 						return url, root
