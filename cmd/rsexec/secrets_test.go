@@ -398,6 +398,9 @@ func TestSecretsAtTerminal(t *testing.T) {
 		text = n.text(text)
 		typed = append(typed, text)
 		term.send(text + enter)
+		if want == "" {
+			want = "\n" // the prompt before it is shown again with each key
+		}
 		term.expect(want)
 		term.expect("@ ")
 	}

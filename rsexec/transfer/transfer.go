@@ -227,10 +227,13 @@ func (w *work) run(ctx context.Context) error {
 	return w.deleteSource(ctx)
 }
 
-// whileCleaning returns a context that outlives ctx for as long as the clean-up may take:
-// what is whole is better placed than left under a temporary name. release is called when
-// it is not needed any more.
+// whileCleaning returns a context that, in a lane, outlives ctx for as long as the clean-up
+// may take: many files are whole there and wait for their name, and are better placed than
+// left under another. release is called when it is not needed any more.
 func (w *work) whileCleaning(ctx context.Context) (longer context.Context, release func()) {
+	if w.ask.lane == nil {
+		return ctx, func() {}
+	}
 	longer, stop := context.WithCancel(context.WithoutCancel(ctx))
 	forget := context.AfterFunc(ctx, func() { time.AfterFunc(w.limits.clean, stop) })
 	return longer, func() {
