@@ -6,8 +6,10 @@ import (
 )
 
 const (
-	// firstPairs is how many pairs of sessions a job begins with between two sites.
-	firstPairs = 4
+	// firstPairs is how many pairs of sessions a job begins with between two sites, and
+	// manyPairs how many where so many small files wait that it finds out quickly what more
+	// bring.
+	firstPairs, manyPairs = 4, 8
 
 	// fileCost is what the handling of a file counts for beside its bytes, where
 	// throughput is compared.
@@ -41,6 +43,13 @@ type pace struct {
 
 // newPace begins with as many as were found best before; 0 is not known.
 func newPace(before int) *pace { return &pace{want: max(before, firstPairs), climbing: true} }
+
+// rush has a job begin with more pairs, as so many files wait.
+func (p *pace) rush(files int) {
+	if files >= manyPairs*abreast {
+		p.want = max(p.want, manyPairs)
+	}
+}
 
 // done takes note of a file that is done while so many pairs are at work, of at most so
 // many, and returns what is decided, "" if nothing is.

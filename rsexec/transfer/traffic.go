@@ -216,6 +216,7 @@ func (s *schedule) prove(tr *traffic) {
 	switch {
 	case !s.order.shared():
 	case ok:
+		tr.pace.rush(len(s.files))
 		s.decided(tr, "small files share sessions, sent ahead of each other ("+why+")")
 	default:
 		tr.off = why
