@@ -10,6 +10,7 @@ import (
 	"rsexec/resolver"
 	"rsexec/rsexec/state"
 	"rsexec/sites"
+	"rsexec/sites/ftp"
 )
 
 // copy performs COPY (FILE) f,... (TO FILE) g,...: every source to every
@@ -45,6 +46,36 @@ func (x *Executive) copy(ctx context.Context, st *grammar.Statement) error {
 // targets looks up the destinations of a statement. If there are several, one that
 // fails is reported, and counted in failed.
 func (x *Executive) targets(ctx context.Context, st *grammar.Statement, sources, words []grammar.Word, failed *someFailed) ([]target, error) {
+	greeted := x.greet(ctx, sources)
+	dests, err := x.lookUpTargets(ctx, st, sources, words, failed)
+	if refused := greeted(); err == nil && sites.KindOf(refused) == sites.Login {
+		return nil, named(st, refused) // and it is not tried once more
+	}
+	return dests, err
+}
+
+// greet has the site log in that a single source is named at, if nobody has to be asked for
+// a password, and returns what waits for that: meanwhile the destination can be looked up.
+func (x *Executive) greet(ctx context.Context, words []grammar.Word) (wait func() error) {
+	nothing := func() error { return nil }
+	if len(words) != 1 {
+		return nothing
+	}
+	name, err := resolver.Parse(words[0].Pattern())
+	if err != nil {
+		return nothing // as is told when it is looked up
+	}
+	site, _ := x.network.Site(name.Head)
+	f, ok := site.(*ftp.Site)
+	if !ok || f.Config().Password == "" {
+		return nothing
+	}
+	met := make(chan error, 1)
+	go func() { met <- f.Meet(ctx) }()
+	return func() error { return <-met }
+}
+
+func (x *Executive) lookUpTargets(ctx context.Context, st *grammar.Statement, sources, words []grammar.Word, failed *someFailed) ([]target, error) {
 	var dests []target
 	for _, w := range words {
 		var dest target

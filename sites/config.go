@@ -21,7 +21,7 @@ import (
 
 // What a configuration says before anything is set.
 const (
-	DefaultMaxSessions = 16               // how many sessions a site is asked for at most
+	DefaultMaxSessions = 24               // how many sessions a site is asked for at most
 	DefaultStall       = 60 * time.Second // how long a transfer may stand still
 	DefaultTimeout     = 30 * time.Second // how long it is waited for
 	Anonymous          = "anonymous"      // the user

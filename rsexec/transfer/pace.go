@@ -18,6 +18,9 @@ const (
 	// gain is how many times as much has to get through for more pairs to be worth it.
 	gain = 1.1
 
+	// twice is how often that has to be measured before fewer are used again.
+	twice = 2
+
 	// contented is how long the number of pairs stays that was found best. Then one more
 	// is tried.
 	contented = 10 * time.Second
@@ -37,6 +40,7 @@ type pace struct {
 
 	best      float64 // units a second,
 	bestPairs int     // and with how many
+	worse     int     // how often in a row another number has not brought more
 	climbing  bool    // more may be better still
 	found     time.Time
 }
@@ -84,13 +88,19 @@ func (p *pace) measure(now time.Time, pairs int) {
 func (p *pace) decide(now time.Time, rate float64, told string, pairs, most int) string {
 	p.want = min(p.want, most)
 	before := p.want
+	better := rate >= p.best*gain || pairs < p.bestPairs && rate >= p.best
+	if pairs == p.bestPairs || better {
+		p.worse = 0
+	} else if p.worse++; p.worse < twice {
+		return "" // it may be a chance, and is measured again
+	}
 	switch {
 	case pairs == p.bestPairs:
 		p.best = (p.best + rate) / 2
 		if !p.climbing && now.Sub(p.found) >= contented {
 			p.want, p.found = min(pairs+1, most), now
 		}
-	case rate >= p.best*gain || pairs < p.bestPairs && rate >= p.best:
+	case better:
 		p.best, p.bestPairs, p.found = rate, pairs, now
 		if p.climbing {
 			p.want = min(2*pairs, most)
