@@ -36,7 +36,7 @@ func within(t testing.TB) context.Context {
 func hasty() *limits {
 	return &limits{
 		start: 2 * time.Second, silent: 100 * time.Millisecond, finish: 300 * time.Millisecond,
-		verdict: 200 * time.Millisecond, settle: 300 * time.Millisecond,
+		verdict: time.Second, settle: 300 * time.Millisecond,
 		still: 10 * time.Millisecond, stillAlone: 100 * time.Millisecond, changing: 2 * time.Second,
 		clean: 5 * time.Second, pause: time.Millisecond,
 		look: 10 * time.Millisecond, worth: 4,
