@@ -150,7 +150,7 @@ func (w *work) openBoth(ctx, storing context.Context, stop func(), ends ends) (r
 		return nil, nil, &failure{role: plan.Source, nothing: !early, err: err}
 	case refused != nil:
 		r.Close() // nothing was wanted of it
-		return nil, nil, &failure{role: plan.Dest, nothing: true, err: refused}
+		return nil, nil, &failure{role: plan.Dest, nothing: true, loose: !w.over(refused), err: refused}
 	}
 	return r, to, nil
 }

@@ -16,6 +16,7 @@ type failure struct {
 	deaf    bool // a server waits for a data connection that will not come
 	nothing bool // it is certain that no byte arrived
 	over    bool // the destination writes no more
+	loose   bool // the destination was told to write and has not answered: it may yet begin
 	known   bool // another job has told of the refusal already
 	err     error
 }

@@ -126,3 +126,45 @@ func TestFaultsAtPeers(t *testing.T) {
 		})
 	}
 }
+
+// TestLateStore never has two attempts write to one name where the first STOR was not
+// answered: the server may yet open that file, and empty it, when the second has written to
+// it.
+func TestLateStore(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, route  string
+		source, dest fault
+	}{
+		{"from server to server", plan.Direct, fault{command: "RETR", times: 1, reply: "450 busy"}, fault{command: "STOR", times: 1, hangUp: true}},
+		{"the destination is lost", plan.Through, fault{command: "NEVER"}, fault{command: "STOR", times: 1, hangUp: true}},
+		{"the source is busy and the destination is lost", plan.Through, fault{command: "RETR", times: 1, reply: "450 busy"}, fault{command: "STOR", times: 1, hangUp: true}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			source, dest := serve(t, nil, test.source), serve(t, nil, test.dest)
+			source.write(t, "a", "hello")
+			m, _ := newMover()
+			var count sent
+			r := between(t, Copy, source, dest, "timeout=1s")
+			r.Route = test.route
+			if _, err := m.Do(count.under(within(t)), r); err != nil {
+				t.Fatal(err)
+			}
+			dest.check(t, "b", "hello")
+			dest.checkNames(t, "b")
+			names := make(map[string]bool)
+			for _, line := range count.lines {
+				if name, is := strings.CutPrefix(line, "SITE2 STOR "); is {
+					if names[name] {
+						t.Errorf("two attempts wrote to %s", name)
+					}
+					names[name] = true
+				}
+			}
+			if len(names) < 2 {
+				t.Errorf("there were no two attempts: %v", names)
+			}
+		})
+	}
+}

@@ -145,6 +145,12 @@ func (w *work) broken(ctx context.Context, f plan.Figure, err error) (complete, 
 		w.noRestart, w.row.Arrived = true, 0
 		return false, true, err
 	}
+	if b.nothing && b.loose && !w.ask.appends() {
+		// It may open the file, and so empty it, when another attempt has written there.
+		if lost := w.elsewhere(ctx); lost != nil {
+			return false, false, lost
+		}
+	}
 	if b.nothing || !w.ask.appends() && !again && !another(err) {
 		return false, again, err
 	}

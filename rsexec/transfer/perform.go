@@ -75,6 +75,7 @@ func (p *performance) perform(ctx context.Context) error {
 	get, put := p.cols[plan.Source].moved, p.cols[plan.Dest].moved
 	f.nothing = f.setUp || get != nil && !moved(get) || !moved(put)
 	f.over = f.deaf || put == nil || answered(put)
+	f.loose = put != nil && !answered(put)
 	return f
 }
 
