@@ -132,6 +132,8 @@ func TestTransparent(t *testing.T) {
 				if hit := p.Hit(); len(hit) > 0 {
 					t.Errorf("faults: %q", hit)
 				}
+				p.mu.Lock() // one may still come by that nobody waits for
+				defer p.mu.Unlock()
 				if p.data < 8 {
 					t.Errorf("%d data connections came by", p.data)
 				}
