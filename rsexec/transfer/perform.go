@@ -345,7 +345,8 @@ func (p *performance) verdict(ctx context.Context, first *failure) *failure {
 	err := other.moved.Refusal()
 	second := &failure{role: other.role, verb: other.moved.Verb, err: err}
 	// ProFTPD ends its session where the other server breaks off what TLS has begun.
-	if err == nil || weight(err) <= weight(first.err) && !(second.protection() && !first.said()) {
+	explains := func(f, other *failure) bool { return f.protection() && !other.said() }
+	if err == nil || explains(first, second) || weight(err) <= weight(first.err) && !explains(second, first) {
 		return first
 	}
 	return second
