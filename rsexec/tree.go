@@ -108,6 +108,7 @@ func matchesAny(patterns []string, path string) bool {
 type branch struct {
 	tree  state.Transfer
 	site  sites.Site
+	made  bool                   // the directory was made for it
 	there map[string]sites.Entry // what is there; nil if that does not matter
 }
 
@@ -206,16 +207,15 @@ func (e *expansion) branch(ctx context.Context, t state.Transfer) (*branch, erro
 	if err != nil {
 		return nil, err
 	}
-	var made bool
 	if e.dry {
 		_, err = site.Stat(ctx, t.Dest.Path)
-		if made = sites.KindOf(err) == sites.NotFound; made {
+		if b.made = sites.KindOf(err) == sites.NotFound; b.made {
 			err = e.x.printer.print(textEvent{"text", "CREATE " + t.Dest.String() + "\n"})
 		}
 	} else {
-		made, err = e.x.haveDirectory(ctx, site, k, t.Dest)
+		b.made, err = e.x.haveDirectory(ctx, site, k, t.Dest)
 	}
-	if err != nil || made || !e.update && !e.deletes {
+	if err != nil || b.made || !e.update && !e.deletes {
 		return b, err
 	}
 	b.there = make(map[string]sites.Entry)
@@ -260,7 +260,7 @@ func (e *expansion) expandOne(tree state.Transfer, branches []*branch, entry sit
 			continue
 		}
 		t := transferOf(resolver.Place{Pathname: p, Entry: entry}, to)
-		t.Parent, t.Root = b.tree.N, tree.Root
+		t.Parent, t.Root, t.Fresh = b.tree.N, tree.Root, b.made
 		if isDirectory {
 			t.What = state.Tree
 		}

@@ -59,6 +59,7 @@ type Transfer struct {
 	Size     int64     // of the source; -1 is not known
 	Modified time.Time // of the source; zero is not known
 
+	Fresh     bool // its owner has made the destination's directory: nothing is there yet
 	Phase     Phase
 	Temporary string // the path that is written to; "" is the destination's own
 	Aside     string // where the old destination went while the new one takes its name
@@ -75,13 +76,13 @@ type Transfer struct {
 	Error  string
 }
 
-const columns = `job, n, parent, first, what, root, source_site, source, dest_site, dest, size, modified, phase, temporary, aside,
+const columns = `job, n, parent, first, what, root, source_site, source, dest_site, dest, size, modified, fresh, phase, temporary, aside,
 	turn, there, before, arrived, verified, attempts, failed, kind, code, error`
 
 // values returns the columns of a transfer.
 func (t *Transfer) values() []any {
 	return []any{t.Job, t.N, t.Parent, t.First, int(t.What), t.Root, t.Source.Site, []byte(t.Source.Path), t.Dest.Site, []byte(t.Dest.Path),
-		t.Size, milli(t.Modified), int(t.Phase), []byte(t.Temporary), []byte(t.Aside),
+		t.Size, milli(t.Modified), t.Fresh, int(t.Phase), []byte(t.Temporary), []byte(t.Aside),
 		t.Turn, t.There, t.Before, t.Arrived, t.Verified, t.Attempts, milli(t.Failed), int(t.Kind), t.Code, t.Error}
 }
 
@@ -90,7 +91,7 @@ func (t *Transfer) scan(row interface{ Scan(...any) error }) error {
 	var source, dest, temporary, aside []byte
 	var modified, failed int64
 	err := row.Scan(&t.Job, &t.N, &t.Parent, &t.First, &t.What, &t.Root, &t.Source.Site, &source, &t.Dest.Site, &dest,
-		&t.Size, &modified, &t.Phase, &temporary, &aside,
+		&t.Size, &modified, &t.Fresh, &t.Phase, &temporary, &aside,
 		&t.Turn, &t.There, &t.Before, &t.Arrived, &t.Verified, &t.Attempts, &failed, &t.Kind, &t.Code, &t.Error)
 	t.Source.Path, t.Dest.Path = string(source), string(dest)
 	t.Temporary, t.Aside = string(temporary), string(aside)
@@ -193,12 +194,28 @@ func save(ctx context.Context, tx *transaction, t Transfer) error {
 // Finish says that a transfer is done, which moved so many bytes.
 func (s *Store) Finish(ctx context.Context, t Transfer, bytes int64) error {
 	return fail("write the journal", s.change(ctx, func(ctx context.Context, tx *transaction) error {
-		_, err := tx.ExecContext(ctx, "UPDATE job SET done = done + 1, bytes = bytes + ? WHERE id = ?", max(bytes, 0), t.Job)
-		if err != nil {
-			return err
-		}
+		tx.count(t.Job, bytes)
 		return finish(ctx, tx, t)
 	}))
+}
+
+// sum is what the transfers come to that are finished in one transaction.
+type sum struct{ done, bytes int64 }
+
+// count has a finished transfer count for its job.
+func (t *transaction) count(job, bytes int64) {
+	s := t.sums[job]
+	t.sums[job] = sum{s.done + 1, s.bytes + max(bytes, 0)}
+}
+
+// saveSums adds what was counted to the jobs: once for all that a transaction finishes.
+func (t *transaction) saveSums(ctx context.Context) error {
+	for job, s := range t.sums {
+		if _, err := t.ExecContext(ctx, "UPDATE job SET done = done + ?, bytes = bytes + ? WHERE id = ?", s.done, s.bytes, job); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Drop says that there is nothing to do for a transfer.
@@ -209,15 +226,15 @@ func (s *Store) Drop(ctx context.Context, t Transfer) error {
 // finish drops a transfer; or keeps it as done, while its tree is not wholly in the
 // journal, so that it is not added again.
 func finish(ctx context.Context, tx *transaction, t Transfer) error {
-	r, err := tx.ExecContext(ctx, `UPDATE transfer SET phase = ?, failed = 0, turn = 0 WHERE job = ? AND n = ?
-		AND EXISTS (SELECT 1 FROM transfer WHERE job = ? AND n = ? AND phase < ?)`, int(Done), t.Job, t.N, t.Job, t.Parent, int(Done))
+	r, err := tx.ExecContext(ctx, `DELETE FROM transfer WHERE job = ? AND n = ?
+		AND NOT EXISTS (SELECT 1 FROM transfer WHERE job = ? AND n = ? AND phase < ?)`, t.Job, t.N, t.Job, t.Parent, int(Done))
 	if err != nil {
 		return err
 	}
-	if kept, err := r.RowsAffected(); err != nil || kept > 0 {
+	if dropped, err := r.RowsAffected(); err != nil || dropped > 0 {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM transfer WHERE job = ? AND n = ?", t.Job, t.N)
+	_, err = tx.ExecContext(ctx, "UPDATE transfer SET phase = ?, failed = 0, turn = 0 WHERE job = ? AND n = ?", int(Done), t.Job, t.N)
 	return err
 }
 
@@ -406,7 +423,7 @@ func (s *Store) Claim(ctx context.Context, j Job) (ok bool, err error) {
 		if ok = n > 0; err != nil || !ok {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE transfer SET failed = 0, turn = turn AND phase > ? WHERE job = ? AND (failed <> 0 OR turn <> 0)", int(Waiting), j.ID)
+		_, err = tx.ExecContext(ctx, "UPDATE transfer SET failed = 0, fresh = 0, turn = turn AND phase > ? WHERE job = ? AND (failed <> 0 OR fresh <> 0 OR turn <> 0)", int(Waiting), j.ID)
 		return err
 	})
 	return ok, fail("write the journal", err)

@@ -143,6 +143,7 @@ var migrations = []string{
 	) STRICT;
 	CREATE INDEX decision_of ON decision (source, dest, n);`,
 	`ALTER TABLE directory ADD COLUMN sum BLOB; -- a digest of its entries as they were listed; NULL if one changed since`,
+	`ALTER TABLE transfer ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0; -- the job has made the destination's directory`,
 }
 
 // Open opens the state file. A file that is missing is made, and its folder,

@@ -98,6 +98,7 @@ type writer struct {
 type transaction struct {
 	conn *sql.Conn
 	made map[string]*sql.Stmt
+	sums map[int64]sum // of the jobs whose transfers were finished
 }
 
 // ExecContext performs a statement that returns no rows.
@@ -172,7 +173,11 @@ func (w *writer) perform(cs []change) error {
 			return errors.Join(err, w.rollback(ctx))
 		}
 	}
-	if _, err := w.tx.ExecContext(ctx, "COMMIT"); err != nil {
+	err := w.tx.saveSums(ctx)
+	if err == nil {
+		_, err = w.tx.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
 		return errors.Join(err, w.rollback(ctx))
 	}
 	return nil
@@ -186,7 +191,7 @@ func (w *writer) begin(ctx context.Context, level string) error {
 		if err != nil {
 			return err
 		}
-		w.tx, w.level = &transaction{conn: conn, made: make(map[string]*sql.Stmt)}, ""
+		w.tx, w.level = &transaction{conn: conn, made: make(map[string]*sql.Stmt), sums: make(map[int64]sum)}, ""
 	}
 	if level != w.level {
 		if _, err := w.tx.ExecContext(ctx, "PRAGMA synchronous = "+level); err != nil {
@@ -194,6 +199,7 @@ func (w *writer) begin(ctx context.Context, level string) error {
 		}
 		w.level = level
 	}
+	clear(w.tx.sums)
 	_, err := w.tx.ExecContext(ctx, "BEGIN IMMEDIATE")
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rsexec/sites"
+	"rsexec/sites/ftp"
 )
 
 // account finds out how much arrived when f broke an attempt, and sets where
@@ -259,7 +260,7 @@ func (w *work) check(ctx context.Context, try int) (complete bool, err error) {
 	if w.row.Before < 0 || w.ask.ASCII {
 		return true, nil
 	}
-	now, err := w.destSize(ctx)
+	now, err := w.writtenSize(ctx)
 	switch arrived := now - w.row.Before; {
 	case err != nil:
 		return false, sites.During("verify", w.ask.Dest, err)
@@ -297,6 +298,23 @@ func (w *work) check(ctx context.Context, try int) (complete bool, err error) {
 		return w.row.Arrived == w.row.Size, w.save(ctx)
 	}
 	return w.accountForCopy(ctx, true)
+}
+
+// writtenSize is destSize for a file that is complete, as far as is known. It gets the
+// source's time where that can be asked for together.
+func (w *work) writtenSize(ctx context.Context) (size int64, err error) {
+	site, ok := w.ask.To.(*ftp.Site)
+	if !ok || w.ask.appends() || w.ask.InPlace || w.row.Modified.IsZero() {
+		return w.destSize(ctx)
+	}
+	err = w.again(ctx, func() (err error) {
+		size, w.dated, err = site.SizeModified(ctx, w.plan.Dest.Path, w.row.Modified)
+		return err
+	})
+	if !w.dated || err != nil {
+		return w.destSize(ctx)
+	}
+	return size, nil
 }
 
 // endsAt reports whether it is certain that the destination has no byte behind a size:

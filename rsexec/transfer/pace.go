@@ -7,9 +7,13 @@ import (
 
 const (
 	// firstPairs is how many pairs of sessions a job begins with between two sites, and
-	// manyPairs how many where so many small files wait that it finds out quickly what more
-	// bring.
-	firstPairs, manyPairs = 4, 8
+	// manyPairs how many at most where many small files wait on a slow network.
+	firstPairs, manyPairs = 4, 16
+
+	// fileTurns is how many round trips a small file takes in a lane, and fileWork how long
+	// a server, at a guess, is at work on it: the more of the one there are to the other, the
+	// more lanes keep it busy.
+	fileTurns, fileWork = 2.75, 3 * time.Millisecond
 
 	// fileCost is what the handling of a file counts for beside its bytes, where
 	// throughput is compared.
@@ -48,11 +52,10 @@ type pace struct {
 // newPace begins with as many as were found best before; 0 is not known.
 func newPace(before int) *pace { return &pace{want: max(before, firstPairs), climbing: true} }
 
-// rush has a job begin with more pairs, as so many files wait.
-func (p *pace) rush(files int) {
-	if files >= manyPairs*abreast {
-		p.want = max(p.want, manyPairs)
-	}
+// rush has a job begin with more pairs, as so many files wait and the network is that slow.
+func (p *pace) rush(files int, roundTrip time.Duration) {
+	busy := int(fileTurns * float64(roundTrip) / float64(fileWork))
+	p.want = max(p.want, min(busy, files/abreast, manyPairs))
 }
 
 // done takes note of a file that is done while so many pairs are at work, of at most so

@@ -77,6 +77,10 @@ func (w *work) look(ctx context.Context) error {
 		if w.row.Phase == state.Begun {
 			return sites.During(w.ask.Verb, w.ask.Dest, meet(meeting, w.ask.To))
 		}
+		if w.row.Fresh && !w.ask.appends() && !w.certain() {
+			w.looked = time.Now()
+			return sites.During(w.ask.Verb, w.ask.Dest, meet(meeting, w.ask.To))
+		}
 		dest, err = w.lookAtDest(meeting, w.ask.Dest)
 		return err
 	})

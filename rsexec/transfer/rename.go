@@ -65,11 +65,13 @@ func withoutRename(err error) error {
 	return &c
 }
 
+// certain reports whether nothing may be replaced that is there.
+func (w *work) certain() bool { return w.ask.Vacant || w.ask.NoClobber }
+
 // undisturbed returns an error if somebody else made or changed the destination while
 // the new file was on its way.
 func (w *work) undisturbed(ctx context.Context) error {
-	certain := w.ask.Vacant || w.ask.NoClobber
-	if !certain && time.Since(w.looked) < recheck {
+	if !w.certain() && time.Since(w.looked) < recheck {
 		return nil
 	}
 	there, before := w.row.There, w.dest
@@ -98,7 +100,7 @@ func (w *work) recallName(ctx context.Context) (named bool, err error) {
 	switch {
 	case err != nil:
 		return false, err
-	case temp && final && (w.ask.Vacant || w.ask.NoClobber):
+	case temp && final && w.certain():
 		return false, w.wrong(w.ask.Dest, sites.Conflict, "somebody made such a file meanwhile, and it was not replaced")
 	case temp && !final && w.row.Aside != "":
 		if err := w.move(ctx, w.row.Temporary, w.ask.Dest.Path); err != nil {

@@ -248,9 +248,12 @@ func (s *schedule) start(ctx context.Context) {
 
 // startFiles starts all files that may be started.
 func (s *schedule) startFiles(ctx context.Context) {
+	var stuck way // by which the small files wait that come next
 	for i := 0; i < len(s.files); {
 		t := s.files[i]
-		switch {
+		switch w := (way{t.Source.Site, t.Dest.Site}); {
+		case w == stuck && s.isPlain(t):
+			i++
 		case s.hopeless(t):
 			s.files = slices.Delete(s.files, i, i+1)
 			s.forget(t)
@@ -259,9 +262,19 @@ func (s *schedule) startFiles(ctx context.Context) {
 		case s.startFile(ctx, t):
 			s.files = slices.Delete(s.files, i, i+1)
 		default:
+			if s.isPlain(t) {
+				stuck = w
+			}
 			i++
 		}
 	}
+}
+
+// isPlain reports whether a file is one of many that are alike: where one of them has to
+// wait the others of the same way have to as well.
+func (s *schedule) isPlain(t state.Transfer) bool {
+	g := s.groups[t.First]
+	return t.Phase == state.Waiting && t.Size >= 0 && t.Size < smallFile && len(g.holders) == 1 && !g.holders[0].serves
 }
 
 // hopeless reports whether nobody is left to serve a transfer.

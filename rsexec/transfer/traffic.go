@@ -205,10 +205,12 @@ func (s *schedule) prove(tr *traffic) {
 		return
 	}
 	tr.proved = true
+	var roundTrip time.Duration
 	for _, name := range []string{tr.way.from, tr.way.to} {
 		if site, err := s.order.Site(name); err == nil {
 			if f, ok := site.(*ftp.Site); ok {
 				f.Proved()
+				roundTrip = max(roundTrip, f.RoundTrip())
 			}
 		}
 	}
@@ -216,7 +218,7 @@ func (s *schedule) prove(tr *traffic) {
 	switch {
 	case !s.order.shared():
 	case ok:
-		tr.pace.rush(len(s.files))
+		tr.pace.rush(len(s.files), roundTrip)
 		s.decided(tr, "small files share sessions, sent ahead of each other ("+why+")")
 	default:
 		tr.off = why

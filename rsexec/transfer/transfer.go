@@ -198,6 +198,7 @@ type work struct {
 	bytes     int64 // of the source at the destination; -1 if nobody tells
 	verified  string
 	algorithm string       // of the digest that was compared
+	dated     bool         // the destination has the source's time already
 	in, out   atomic.Int64 // bytes of the file on this host's data connections
 	base      int64        // of those, before the present attempt
 	flowing   atomic.Bool  // they are read and written at the moment
@@ -290,10 +291,13 @@ func (w *work) fill(ctx context.Context) error {
 	if err == nil {
 		err = w.verify(ctx)
 	}
-	if err == nil && !w.ask.appends() {
-		w.carryTime(ctx)
-		w.row.Verified = w.verified
-		err = w.reach(ctx, state.Whole)
+	if err != nil || w.ask.appends() {
+		return err
 	}
-	return err
+	w.carryTime(ctx)
+	w.row.Verified, w.row.Phase = w.verified, state.Whole
+	if w.ask.lane != nil && !w.certain() {
+		return nil // a small file is copied again sooner than it is found out whether it has its name
+	}
+	return w.save(ctx)
 }

@@ -172,7 +172,7 @@ func (w *work) sameMarks(ctx context.Context, mark func(context.Context, sites.S
 // carryTime gives the copy the modified time of the source, where both sites have
 // one. A copy without it is a copy still.
 func (w *work) carryTime(ctx context.Context) {
-	if w.ask.ASCII {
+	if w.ask.ASCII || w.dated {
 		return
 	}
 	carryModified(ctx, w.ask.To, w.plan.Dest.Path, w.row.Modified) // see above

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rsexec/sites"
@@ -39,6 +40,9 @@ type Conn struct {
 	// disorder is told if replies come in another order than that of commands which were
 	// written ahead; nil: nobody is. The connection ends then.
 	disorder func(why string)
+
+	// quickest notes how long the server took to answer; nil: nobody wants to know.
+	quickest *shortest
 
 	send sync.Mutex // held while commands are queued and written, so that both orders agree
 
@@ -77,6 +81,18 @@ type Exchange struct {
 	size    int           // of the command, in bytes
 	ahead   bool          // it was sent before others were answered
 	cut     bool          // its data connection is ended before its time; conn.mu is held
+}
+
+// shortest is the shortest of some times; zero if there was none.
+type shortest struct{ atomic.Int64 }
+
+func (s *shortest) note(d time.Duration) {
+	for {
+		before := s.Load()
+		if before != 0 && before <= int64(d) || s.CompareAndSwap(before, int64(d)) {
+			return
+		}
+	}
 }
 
 // NewConn starts a control connection on nc, which is the caller's no more.
@@ -221,6 +237,9 @@ func (c *Conn) deliver(reply Reply, surplus bool) (ended *Exchange, broken error
 	switch {
 	case outcome != Preliminary && outcome != Nonsense:
 		c.queue = c.queue[1:]
+		if c.quickest != nil && !x.hello && !x.ahead && !x.transfers() {
+			c.quickest.note(time.Since(x.turn))
+		}
 		if len(c.queue) > 0 {
 			c.queue[0].turn = time.Now()
 		}

@@ -72,6 +72,34 @@ func (s *Session) setModified(ctx context.Context, path string, at time.Time) er
 	return e
 }
 
+// SizeModified sets the modified time of a file, as SetModified does, and returns its size,
+// in one piece. done is false, and nothing wrong, where the server is not known to take
+// both, or refuses either.
+func (f *Site) SizeModified(ctx context.Context, path string, at time.Time) (size int64, done bool, err error) {
+	at = at.UTC().Truncate(time.Second)
+	verb := "MFMT"
+	if f.Knows(verb) != Yes && f.Knows(setMDTM) == Yes {
+		verb = "MDTM"
+	}
+	ahead, _ := f.Ahead()
+	if year := at.Year(); !ahead || f.Knows(verb) != Yes || f.Knows("SIZE") != Yes || year < 0 || year > 9999 {
+		return 0, false, nil
+	}
+	err = f.with(ctx, func(s *Session) error {
+		if err := s.setType(ctx, 'I'); err != nil {
+			return err
+		}
+		xs, err := s.all(ctx, verb+" "+at.Format(timeVal)+" "+path, "SIZE "+path)
+		if err != nil || xs[0].Refusal() != nil || xs[1].Refusal() != nil {
+			return err
+		}
+		size, err = parseSize(xs[1].reply)
+		done = err == nil
+		return err
+	})
+	return size, done, sites.During("look at", sites.Pathname{Site: f.config.Name, Path: path}, err)
+}
+
 // setByMFMT sets a time by MFMT (draft-somers-ftp-mfxx section 3).
 func (s *Session) setByMFMT(ctx context.Context, path string, at time.Time) error {
 	_, err := s.try(ctx, "MFMT "+at.Format(timeVal)+" "+path)

@@ -113,7 +113,7 @@ func (f *Site) loginWith(ctx context.Context, password string) (*Session, error)
 			Msg: f.config.Address(), Err: plain(err)}
 	}
 	s := &Session{Conn: newConn(f.config.Name, int(f.numbers.Add(1)), nc, f.config.Timeout), site: f}
-	s.disorder = f.Doubt
+	s.disorder, s.quickest = f.Doubt, &f.quickest
 	if err := s.establish(ctx, password); err != nil {
 		s.Close()
 		if unknown := (*stranger)(nil); errors.As(err, &unknown) {

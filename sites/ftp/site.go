@@ -50,7 +50,8 @@ type server struct {
 	pool     *sites.Pool[*Session]
 	numbers  atomic.Int64 // of sessions, for traces
 	tlsBase  func() (*tls.Config, error)
-	order    order // of commands that are written ahead
+	order    order    // of commands that are written ahead
+	quickest shortest // time that it took to answer a command
 
 	mu         sync.Mutex
 	taken      *string           // the password that it took last; nil is none
@@ -221,6 +222,10 @@ func (f *Site) Old() bool {
 	defer f.mu.Unlock()
 	return f.old
 }
+
+// RoundTrip returns the shortest time in which the site has answered a command: that of the
+// network, and a little more. It is zero before there was one.
+func (f *Site) RoundTrip() time.Duration { return time.Duration(f.quickest.Load()) }
 
 // TLS returns the version of TLS that protects the site's control connections, as in
 // "TLS 1.3"; "" is none. It may be called after Meet.
@@ -401,7 +406,7 @@ func (f *Site) Rename(ctx context.Context, from, to string) error {
 // Rename gives a file another name (RNFR and RNTO).
 func (s *Session) Rename(ctx context.Context, from, to string) error {
 	lines := []string{"RNFR " + from, "RNTO " + to}
-	if s.isShared() { // nothing may come in between
+	if ahead, _ := s.site.Ahead(); s.isShared() || ahead && s.site.isKnown() { // nothing may come in between, where others use it
 		xs, err := s.all(ctx, lines...)
 		if err == nil {
 			err = xs[0].Refusal()
