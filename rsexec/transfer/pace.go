@@ -19,8 +19,9 @@ const (
 	// throughput is compared.
 	fileCost = 64 << 10
 
-	// gain is how many times as much has to get through for more pairs to be worth it.
-	gain = 1.1
+	// gain is the part of the throughput which more pairs would bring if nothing but their
+	// number set a limit that they have to bring to be worth it: each is work for a server.
+	gain = 1. / 3
 
 	// twice is how often that has to be measured before fewer are used again.
 	twice = 2
@@ -64,8 +65,8 @@ func (p *pace) done(now time.Time, bytes int64, pairs, most int) string {
 	if pairs != p.pairs {
 		p.measure(now, pairs)
 	}
-	if p.skipped < pairs {
-		if p.skipped++; p.skipped == pairs {
+	if p.skipped < 2*pairs {
+		if p.skipped++; p.skipped == 2*pairs {
 			p.since = now
 		}
 		return ""
@@ -73,13 +74,13 @@ func (p *pace) done(now time.Time, bytes int64, pairs, most int) string {
 	p.files++
 	p.units += fileCost + float64(max(bytes, 0))
 	elapsed := now.Sub(p.since)
-	if p.files < 3*pairs || elapsed < 50*time.Millisecond {
+	if p.files < 3*pairs || elapsed < 200*time.Millisecond {
 		return ""
 	}
 	rate := p.units / elapsed.Seconds()
 	told := fmt.Sprintf("%.0f files/s", float64(p.files)/elapsed.Seconds())
 	p.measure(now, pairs)
-	p.skipped = pairs // what is at work is in flow
+	p.skipped = 2 * pairs // what is at work is in flow
 	return p.decide(now, rate, told, pairs, most)
 }
 
@@ -91,7 +92,11 @@ func (p *pace) measure(now time.Time, pairs int) {
 func (p *pace) decide(now time.Time, rate float64, told string, pairs, most int) string {
 	p.want = min(p.want, most)
 	before := p.want
-	better := rate >= p.best*gain || pairs < p.bestPairs && rate >= p.best
+	better := pairs < p.bestPairs && rate >= p.best
+	if pairs > p.bestPairs {
+		more := float64(pairs)/float64(max(p.bestPairs, 1)) - 1
+		better = rate >= p.best*(1+gain*more)
+	}
 	if pairs == p.bestPairs || better {
 		p.worse = 0
 	} else if p.worse++; p.worse < twice {

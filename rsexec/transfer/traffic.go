@@ -63,6 +63,11 @@ func (s *schedule) traffic(w way) *traffic {
 // pairs returns how many pairs of sessions are at work.
 func (t *traffic) pairs() int { return len(t.lanes) + t.alone }
 
+// opening reports whether a pair of sessions is yet to be at work.
+func (t *traffic) opening() bool {
+	return slices.ContainsFunc(t.lanes, func(l *laneInUse) bool { return l.lane == nil })
+}
+
 // shared reports whether the order allows that files share sessions.
 func (o *Order) shared() bool {
 	return o.Verb != Append && !o.ASCII && !o.InPlace && o.Limit == 0 && o.Verify != ByRead
@@ -194,6 +199,10 @@ func (s *schedule) settleTraffic(r result) {
 	}
 	if r.result.Verified != "none" {
 		s.prove(tr)
+	}
+	if tr.opening() {
+		tr.pace.measure(time.Now(), pairs) // a login is work as well
+		return
 	}
 	most := tr.pairs() + min(s.free(tr.way.from), s.free(tr.way.to))
 	s.decided(tr, tr.pace.done(time.Now(), r.result.Bytes, pairs, most))
