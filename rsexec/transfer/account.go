@@ -273,6 +273,14 @@ func (w *work) check(ctx context.Context, try int) (complete bool, err error) {
 		w.verified = BySize
 		return true, nil
 	}
+	if w.listed {
+		w.listed = false
+		before := w.row.Modified
+		if w.lookAgain(ctx) == nil && now == w.row.Size && w.row.Modified.Equal(before) {
+			w.bytes, w.verified = now, BySize
+			return true, nil
+		}
+	}
 	e := w.wrong(w.ask.Dest, sites.Conflict, fmt.Sprintf("both servers said that the transfer is complete, but %d of %d bytes are there", now-w.row.Before, w.row.Size))
 	if size := w.row.Size; now-w.row.Before > size {
 		// The source has grown, or its site does not tell its size rightly.

@@ -127,6 +127,10 @@ func (w *work) lookAtSource(ctx context.Context) (e sites.Entry, err error) {
 		e = sites.Entry{Type: sites.File, Size: w.row.Size, Modified: w.row.Modified}
 		return e, sites.During(w.ask.Verb, w.ask.Source, meet(ctx, w.ask.From))
 	}
+	if at := w.askTime(ctx); !at.IsZero() {
+		w.listed = true
+		return sites.Entry{Type: sites.File, Size: w.row.Size, Modified: at}, nil
+	}
 	err = w.again(ctx, func() error {
 		e, err = w.ask.From.Stat(ctx, w.ask.Source.Path)
 		return err
@@ -135,6 +139,20 @@ func (w *work) lookAtSource(ctx context.Context) (e sites.Entry, err error) {
 		err = w.wrong(w.ask.Source, sites.Usage, "it is a directory")
 	}
 	return e, sites.During(w.ask.Verb, w.ask.Source, err)
+}
+
+// askTime returns when the source was modified, where nothing else has to be asked: its
+// listing told the size. It is zero where that is not so, or the site does not tell.
+func (w *work) askTime(ctx context.Context) time.Time {
+	from, ok := w.ask.From.(*ftp.Site)
+	if !ok || w.ask.lane == nil || w.row.Phase != state.Waiting || w.row.Size < 0 || w.ask.Update || w.ask.SameDigest {
+		return time.Time{}
+	}
+	at, err := from.Modified(ctx, w.ask.Source.Path)
+	if err != nil {
+		return time.Time{} // what is wrong is told when all is asked
+	}
+	return at
 }
 
 // lookAtDest describes the destination; row.There says whether there is one.

@@ -18,13 +18,15 @@ import (
 func (w *work) watched(ctx context.Context, work func(context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	watched := make(chan struct{})
-	go func() {
+	watch := time.AfterFunc(w.limits.look/counts, func() { // most files are soon done
 		defer close(watched)
 		w.watch(ctx, stop)
-	}()
+	})
 	err := work(ctx)
 	stop(nil)
-	<-watched
+	if !watch.Stop() {
+		<-watched
+	}
 	if err == nil && w.ask.Progress != nil && w.row.Size > 0 {
 		w.ask.Progress(w.row.Size) // before that is checked, which may take long
 	}
@@ -35,23 +37,21 @@ func (w *work) watched(ctx context.Context, work func(context.Context) error) er
 // for again: it may have grown since.
 const surplus = 64 << 20
 
+// counts is how many looks at what is counted here there are for one question to a site.
+const counts = 5
+
 // watch asks now and then how much has arrived, until ctx ends.
 func (w *work) watch(ctx context.Context, stop context.CancelCauseFunc) {
-	const counts = 5 // looks at what is counted here for one question to a site
 	tick := time.NewTicker(w.limits.look / counts)
 	defer tick.Stop()
 	stall := w.stallTimeout()
 	last, since, size := int64(-1), time.Now(), w.row.Size
 	for n := 1; ; n++ {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
+		var now int64
+		known := false
+		if n%counts == 0 || w.flowing.Load() {
+			now, known = w.soFar(ctx)
 		}
-		if n%counts != 0 && !w.flowing.Load() {
-			continue
-		}
-		now, known := w.soFar(ctx)
 		switch {
 		case !known:
 		case now != last:
@@ -67,6 +67,11 @@ func (w *work) watch(ctx context.Context, stop context.CancelCauseFunc) {
 			}
 		case stall > 0 && time.Since(since) > stall && w.maySendMore(now):
 			stop(&sites.Error{Kind: sites.Unreachable, Msg: fmt.Sprintf("no byte has arrived for %v, after %d", stall, now)})
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
 			return
 		}
 	}

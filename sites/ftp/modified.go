@@ -40,6 +40,19 @@ func (s *Session) modified(ctx context.Context, path string) (time.Time, error) 
 	return at, nil
 }
 
+// Modified returns when a file was modified (MDTM, RFC 3659 section 3): zero where the
+// server is not known to tell, or tells nothing that is understood.
+func (f *Site) Modified(ctx context.Context, path string) (at time.Time, err error) {
+	if f.Knows("MDTM") != Yes {
+		return at, nil
+	}
+	err = f.with(ctx, func(s *Session) error {
+		at, err = s.modified(ctx, path)
+		return err
+	})
+	return at, sites.During("look at", sites.Pathname{Site: f.config.Name, Path: path}, err)
+}
+
 // SetModified sets the modified time of a file or directory, to the second: by
 // MFMT, by MDTM with a time, or by SITE UTIME. The last two are in no document,
 // and are believed only where MDTM does not tell another time afterwards, once for
