@@ -302,7 +302,7 @@ func TestCopy(t *testing.T) {
 		{"lost after RNTO", []fault{{command: "RNTO", times: 1, after: "421 bye"}}, nil, sites.Other, "", 0},
 		{"hung up after RNTO", []fault{{command: "RNTO", times: 1, lose: true}}, nil, sites.Other, "", 0},
 		{"hung up before RNTO", []fault{{command: "RNTO", hangUp: true}}, nil, sites.Unreachable, "closed the control connection", 0},
-		{"fewer bytes than there should be", []fault{{command: "MLST " + temp, reply: "250-it\r\n type=file;size=3; x\r\n250 end"}}, nil, sites.Conflict, "3 of 5 bytes are there", 0},
+		{"fewer bytes than there should be", []fault{{command: "SIZE " + temp, after: "213 3"}, {command: "MLST " + temp, reply: "250-it\r\n type=file;size=3; x\r\n250 end"}}, nil, sites.Conflict, "3 of 5 bytes are there", 0},
 		{"the temporary file stays", []fault{{command: "STOR", after: "452 full"}, {command: "DELE", reply: "550 denied"}}, nil, sites.NoSpace, "a part of it may be left as SITE2:/.rsexec.b.", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

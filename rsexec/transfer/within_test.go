@@ -49,7 +49,7 @@ func TestWithin(t *testing.T) {
 		{"the replies are lost", []fault{{command: "SITE CPTO", lose: true, times: 5}}, "", sites.Other, "closed the control connection", [2]int{1, 0}, 6},
 		{"a link", []fault{{command: "MLST " + temp, reply: "250-it\r\n type=OS.unix=slink:/a; x\r\n250 end", times: 1}}, "", sites.Other,
 			"the copy is a symbolic link and no file; going on with rfc959", [2]int{1, 0}, 2},
-		{"fewer bytes than there should be", []fault{{command: "MLST " + temp, reply: "250-it\r\n type=file;size=3; x\r\n250 end"}}, "", sites.Conflict,
+		{"fewer bytes than there should be", []fault{{command: "SIZE " + temp, after: "213 3"}, {command: "MLST " + temp, reply: "250-it\r\n type=file;size=3; x\r\n250 end"}}, "", sites.Conflict,
 			"3 of 5 bytes are there", [2]int{}, 10},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -51,6 +51,7 @@ type Conn struct {
 	strict  bool        // see Share
 	shared  bool        // likewise: what would come in the middle of a transfer is held back
 	stale   bool        // likewise: an RNFR may be in force after its RNTO was refused
+	unnamed bool        // a rename was refused
 	held    []packet    // what is yet to be sent for these reasons
 	latest  *Exchange   // of those that prepare a data connection, or use it up, the last one
 	restart bool        // REST was accepted, and no transfer has begun since

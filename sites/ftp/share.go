@@ -41,10 +41,17 @@ func (s *Session) Share(on bool) {
 	s.strict, s.shared, s.stale = on, held, on && !known
 }
 
-func (c *Conn) isShared() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.strict
+// renamesAtOnce reports whether a rename goes out in one piece: over a shared connection,
+// where nothing may come in between; and to a server that is known to forget an RNFR whose
+// RNTO it refuses, as long as none was.
+func (s *Session) renamesAtOnce() bool {
+	known, ahead := s.site.isKnown(), false
+	if known {
+		ahead, _ = s.site.Ahead()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.strict || known && ahead && !s.unnamed
 }
 
 // dropRename closes a shared connection over which a rename was refused, unless its server
@@ -53,6 +60,7 @@ func (c *Conn) isShared() bool {
 func (c *Conn) dropRename(refusal error) {
 	c.mu.Lock()
 	stale := c.stale
+	c.unnamed = true
 	c.mu.Unlock()
 	if stale {
 		c.fail(&sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the control connection was closed after a rename was refused", Err: refusal})

@@ -406,7 +406,7 @@ func (f *Site) Rename(ctx context.Context, from, to string) error {
 // Rename gives a file another name (RNFR and RNTO).
 func (s *Session) Rename(ctx context.Context, from, to string) error {
 	lines := []string{"RNFR " + from, "RNTO " + to}
-	if ahead, _ := s.site.Ahead(); s.isShared() || ahead && s.site.isKnown() { // nothing may come in between, where others use it
+	if s.renamesAtOnce() {
 		xs, err := s.all(ctx, lines...)
 		if err == nil {
 			err = xs[0].Refusal()
