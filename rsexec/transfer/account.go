@@ -83,7 +83,7 @@ func (w *work) lookAgain(ctx context.Context) error {
 	return w.again(ctx, func() error {
 		e, err := w.ask.From.Stat(ctx, w.ask.Source.Path)
 		if err == nil {
-			w.row.Size, w.row.Modified = e.Size, exactTime(e)
+			w.row.Size, w.row.Modified, w.dated = e.Size, exactTime(e), false
 		}
 		return err
 	})
@@ -275,11 +275,14 @@ func (w *work) check(ctx context.Context, try int) (complete bool, err error) {
 	}
 	if w.listed {
 		w.listed = false
-		before := w.row.Modified
-		if w.lookAgain(ctx) == nil && now == w.row.Size && w.row.Modified.Equal(before) {
+		asked := w.row.Modified
+		err := w.lookAgain(ctx)
+		if err == nil && now == w.row.Size && w.row.Modified.Equal(asked) {
 			w.bytes, w.verified = now, BySize
 			return true, nil
 		}
+		w.bytes, w.row.Arrived = -1, 0 // it is another file now
+		return false, err
 	}
 	e := w.wrong(w.ask.Dest, sites.Conflict, fmt.Sprintf("both servers said that the transfer is complete, but %d of %d bytes are there", now-w.row.Before, w.row.Size))
 	if size := w.row.Size; now-w.row.Before > size {
