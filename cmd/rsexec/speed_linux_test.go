@@ -261,6 +261,7 @@ const (
 	fxp      = "set ftp:use-fxp yes"
 	noFXP    = "set ftp:use-fxp no"
 	fxpAhead = fxp + "; set ftp:sync-mode off"
+	withTemp = "; set xfer:use-temp-file yes" // which is renamed when it is whole, as ours is
 )
 
 // BenchmarkSmallFiles copies files of 4 KiB over a network.
@@ -338,7 +339,8 @@ func BenchmarkManyFiles(b *testing.B) {
 				there := *c
 				there.B = b
 				settings := map[string]string{"direct": fxp, "relay": noFXP}[route]
-				entrants := []entrant{there.copies("rsexec", files, "--route="+route), there.mirrors("lftp-8", files, 8, settings)}
+				entrants := []entrant{there.copies("rsexec", files, "--route="+route), there.mirrors("lftp-8", files, 8, settings),
+					there.mirrors("lftp-8-temp", files, 8, settings+withTemp)}
 				if files == 1000 {
 					entrants = append(entrants, there.mirrors("lftp-1", files, 1, settings))
 					if route == "relay" { // it lists the destination twice for each file

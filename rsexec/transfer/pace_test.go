@@ -77,3 +77,26 @@ func TestPaceAfterLoss(t *testing.T) {
 		t.Errorf("%d pairs are wanted when one of six was refused", p.want)
 	}
 }
+
+// TestPaceRush begins with the more pairs the slower the network is, as far as there are
+// files for them.
+func TestPaceRush(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		before, files int
+		roundTrip     time.Duration
+		want          int
+	}{
+		{0, 1000, 100 * time.Microsecond, firstPairs},
+		{0, 1000, 10 * time.Millisecond, 9},
+		{0, 1000, 300 * time.Millisecond, manyPairs},
+		{0, 50, 300 * time.Millisecond, 6},
+		{20, 1000, 300 * time.Millisecond, 20},
+	} {
+		p := newPace(test.before)
+		p.rush(test.files, test.roundTrip)
+		if p.want != test.want {
+			t.Errorf("%d files, a round trip of %v: %d pairs are wanted, not %d", test.files, test.roundTrip, p.want, test.want)
+		}
+	}
+}

@@ -71,6 +71,9 @@ func TestTurns(t *testing.T) {
 					check("writing ahead", map[string]int{"PASV": 1, "STOR": files, "RETR": files})
 				}
 			}
+			if d := f.RoundTrip(); d < 10*time.Millisecond || d > patience {
+				t.Errorf("a round trip takes %v", d)
+			}
 		})
 	}
 }
