@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"rsexec/sites"
@@ -318,10 +319,15 @@ func (w *work) writtenSize(ctx context.Context) (size int64, err error) {
 	if !ok || w.ask.appends() || w.ask.InPlace || w.row.Modified.IsZero() {
 		return w.destSize(ctx)
 	}
+	var looking sync.WaitGroup // at what the file is to replace, meanwhile
+	if w.ask.lane == nil && w.row.Temporary != "" && !w.looked.IsZero() && !w.certain() {
+		looking.Go(func() { w.disturbed = w.undisturbed(ctx) })
+	}
 	err = w.again(ctx, func() (err error) {
 		size, w.dated, err = site.SizeModified(ctx, w.plan.Dest.Path, w.row.Modified)
 		return err
 	})
+	looking.Wait()
 	if !w.dated || err != nil {
 		return w.destSize(ctx)
 	}

@@ -23,6 +23,8 @@ func (w *work) rename(ctx context.Context) error {
 		if err != nil || named {
 			return err
 		}
+	} else if w.disturbed != nil {
+		return w.disturbed
 	} else if err := w.undisturbed(ctx); err != nil {
 		return err
 	}
