@@ -1,13 +1,18 @@
 package rsexec
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"rsexec/grammar"
+	"rsexec/sites"
 	"rsexec/sites/ftptest"
+	"rsexec/sites/ftptest/delay"
 	"rsexec/sites/ftptest/fault"
 )
 
@@ -106,6 +111,67 @@ func TestLanes(t *testing.T) {
 				}
 				t.Log(out)
 			})
+		}
+	}
+}
+
+// stopAfter is an output that calls stop once so many lines were written.
+type stopAfter struct {
+	lines int
+	stop  func()
+}
+
+func (s *stopAfter) Write(p []byte) (int, error) {
+	if before := s.lines; before > 0 {
+		if s.lines -= strings.Count(string(p), "\n"); s.lines <= 0 {
+			s.stop()
+		}
+	}
+	return len(p), nil
+}
+
+// TestLanesAfterStop goes on with a tree that the person stopped as fast as it was: that
+// sessions were closed in the middle of something is no fault of their servers.
+func TestLanesAfterStop(t *testing.T) {
+	t.Parallel()
+	const files = 200
+	n := delay.Start(t, delay.Options{Delay: 5 * time.Millisecond})
+	far := func() (url, root string) {
+		url, root = serve(t, nil)
+		user, addr, _ := strings.Cut(strings.TrimPrefix(url, "ftp://"), "@")
+		return "ftp://" + user + "@" + n.Before(t, addr).Addr(), root
+	}
+	one, from := far()
+	two, to := far()
+	if err := os.Mkdir(filepath.Join(from, "tree"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range files {
+		write(t, from, fmt.Sprintf("tree/f%03d", i), fmt.Sprint("text ", i))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	s := newShell(t, func(o *Options) { o.Out = &stopAfter{lines: files / 4, stop: stop} }, "SITE1="+one, "SITE2="+two)
+	perform := func(ctx context.Context, text string) error {
+		statements, err := grammar.Parse("", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Run(ctx, statements[0])
+	}
+	if err := perform(ctx, "COPY --recursive SITE1:/tree TO SITE2:/tree"); sites.KindOf(err) != sites.Cancelled {
+		t.Fatalf("it was not stopped: %v", err)
+	}
+	if err := perform(t.Context(), "RESUME"); err != nil {
+		t.Fatalf("%v\n%s", err, s.err.String())
+	}
+	got, err := filesIn(filepath.Join(to, "tree"))
+	if err != nil || len(got) != files {
+		t.Errorf("%d files are there, %v", len(got), err)
+	}
+	for _, decision := range s.mover.Routes.Decisions("SITE1", "SITE2") {
+		if strings.Contains(decision.Why, "lost") || strings.Contains(decision.Why, "any more") {
+			t.Errorf("it was decided: %s", decision.Why)
 		}
 	}
 }

@@ -77,7 +77,7 @@ type Runner struct {
 func (r *Runner) Run(ctx context.Context, o Order) (Summary, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s := &schedule{Runner: r, order: o, stop: stop, results: make(chan result), busy: make(map[string]int), missed: make(map[string]int),
+	s := &schedule{Runner: r, order: o, stop: stop, stopped: ctx.Err, results: make(chan result), busy: make(map[string]int), missed: make(map[string]int),
 		lost: make(map[string]bool), full: make(map[string]bool), apart: make(map[way]bool), limits: make(map[string]int), groups: make(map[int64]*group), ways: make(map[way]*traffic)}
 	defer s.endLanes()
 	for {

@@ -38,6 +38,7 @@ type schedule struct {
 	*Runner
 	order   Order
 	stop    func()
+	stopped func() error // not nil once the job is to end
 	results chan result
 	wait    sync.WaitGroup
 

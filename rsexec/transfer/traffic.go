@@ -268,7 +268,7 @@ func (s *schedule) settleShared(l *laneInUse, err error) {
 			tr.vain = 0
 		}
 	}
-	if lost != nil && !l.leaving {
+	if lost != nil && !l.leaving && s.stopped() == nil {
 		l.leaving = true
 		if tr.vain++; l.moved >= stint {
 			tr.vain = 0
