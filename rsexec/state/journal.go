@@ -42,7 +42,7 @@ type Phase uint8
 const (
 	Waiting Phase = iota // nothing was done
 	Begun                // bytes may be where they go
-	Whole                // all bytes are there and were checked; the file is being given its name
+	Whole                // all bytes are there and were checked; the file is being given its name. It may be passed over: from Begun a file can be copied again
 	Placed               // the destination is complete; the source of a MOVE may be there still
 	Done
 )

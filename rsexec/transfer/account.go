@@ -320,7 +320,7 @@ func (w *work) writtenSize(ctx context.Context) (size int64, err error) {
 		return w.destSize(ctx)
 	}
 	var looking sync.WaitGroup // at what the file is to replace, meanwhile
-	if w.ask.lane == nil && w.row.Temporary != "" && !w.looked.IsZero() && !w.certain() {
+	if w.disturbed == nil && w.ask.lane == nil && w.row.Temporary != "" && !w.looked.IsZero() && !w.certain() {
 		looking.Go(func() { w.disturbed = w.undisturbed(ctx) })
 	}
 	err = w.again(ctx, func() (err error) {

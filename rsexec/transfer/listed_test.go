@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rsexec/rsexec/state"
+	"rsexec/sites"
 )
 
 // TestListedSize copies a small file whose listing told its size, so that only its time is
@@ -113,4 +114,28 @@ func TestFresh(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDisturbed replaces nothing that somebody made meanwhile, however often the size of
+// the new file is asked for before that.
+func TestDisturbed(t *testing.T) {
+	t.Parallel()
+	source, dest := serve(t, nil), serve(t, nil)
+	source.write(t, "a", "hello")
+	m, _ := newMover()
+	ctx := within(t)
+	w, err := m.prepare(ctx, between(t, Copy, source, dest, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dest.write(t, w.row.Temporary, "hello")
+	dest.write(t, "b", "theirs")
+	w.looked = w.looked.Add(-recheck)
+	for range 2 {
+		if size, err := w.writtenSize(ctx); size != 5 || err != nil {
+			t.Fatalf("%d bytes, %v", size, err)
+		}
+	}
+	checkError(t, w.rename(ctx), sites.Conflict, "somebody made such a file meanwhile")
+	dest.check(t, "b", "theirs")
 }

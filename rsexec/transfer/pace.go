@@ -19,8 +19,8 @@ const (
 	// throughput is compared.
 	fileCost = 64 << 10
 
-	// gain is the part of the throughput which more pairs would bring if nothing but their
-	// number set a limit that they have to bring to be worth it: each is work for a server.
+	// gain is how much more pairs have to bring to be worth it, as a part of what they would
+	// bring if nothing but their number set a limit: each is work for a server.
 	gain = 1. / 3
 
 	// twice is how often that has to be measured before fewer are used again.

@@ -187,7 +187,7 @@ type work struct {
 	looked time.Time   // when the destination was looked at
 	dest   sites.Entry // and what was there, if row.There
 
-	disturbed error     // why the destination is not to be replaced, as was found before it is
+	disturbed error     // why the destination is not to be replaced, once that was found
 	listed    bool      // the size of the source is that of its listing, which may be old
 	noRestart bool      // what arrived of a file cannot be gone on from
 	late      []string  // paths at the destination that a server may yet write to
