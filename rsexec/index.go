@@ -178,7 +178,7 @@ func (x *index) put(p sites.Pathname, e sites.Entry) {
 	if x.open() != nil {
 		e.Name = p.Base()
 		dir := x.stored(p.Dir())
-		x.file.change(func(ctx context.Context, store *state.Store) { store.Put(ctx, dir, e) })
+		x.file.change(func(_ context.Context, store *state.Store) { store.Put(dir, e) })
 	}
 }
 
@@ -186,7 +186,7 @@ func (x *index) put(p sites.Pathname, e sites.Entry) {
 func (x *index) remove(p sites.Pathname) {
 	if x.open() != nil {
 		p = x.stored(p)
-		x.file.change(func(ctx context.Context, store *state.Store) { store.Remove(ctx, p) })
+		x.file.change(func(_ context.Context, store *state.Store) { store.Remove(p) })
 	}
 }
 

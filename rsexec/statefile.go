@@ -61,7 +61,10 @@ func (f *stateFile) change(c change) { f.changes <- c }
 // settle waits until the changes that were made before are written.
 func (f *stateFile) settle() {
 	written := make(chan struct{})
-	f.change(func(context.Context, *state.Store) { close(written) })
+	f.change(func(ctx context.Context, store *state.Store) {
+		store.Settle(ctx)
+		close(written)
+	})
 	<-written
 }
 

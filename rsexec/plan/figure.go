@@ -153,6 +153,14 @@ func ServerToServer() []Figure {
 	return append(protected(), RFC959, RFC959SourcePassive, RFC2428, RFC2428SourcePassive, RFC438, RFC478)
 }
 
+// rapid returns them for files that follow each other so fast that a source would run out
+// of ports if it connected: whoever sends closes the data connection, and TCP keeps the port
+// from which that was made for a minute (RFC 9293, section 3.6.1), but not the one where
+// somebody listened. It costs each file half a round trip, so it is for sites that are near.
+func rapid() []Figure {
+	return append(protected(), RFC959SourcePassive, RFC959, RFC2428SourcePassive, RFC2428, RFC438, RFC478)
+}
+
 // Names returns the names that --choreography takes.
 func Names() []string {
 	var names []string

@@ -48,6 +48,7 @@ type Request struct {
 	Route        string // Auto, Direct or Through; "" is Auto
 	Choreography string // only this one; "" is any
 	Limited      bool   // its rate is limited, which only the user's host can do
+	Rapid        bool   // it is one of many small files, and the sites are near
 	Final        string // the name that the destination takes when it is whole; "" is its own
 
 	// Refused tells why a figure is known not to work between these sites; ""
@@ -222,7 +223,11 @@ func candidates(r Request) []Figure {
 func (r Request) serverToServer() []Figure {
 	s, d := r.Source.Site, r.Dest.Site
 	four := s.Addr.Is4() || d.Addr.Is4()
-	return slices.DeleteFunc(ServerToServer(), func(f Figure) bool {
+	figures := ServerToServer()
+	if r.Rapid {
+		figures = rapid()
+	}
+	return slices.DeleteFunc(figures, func(f Figure) bool {
 		pinned := slices.Contains([]string{r.Choreography, s.Only, d.Only}, f.Name)
 		return f.Private && (!(s.TLS && d.TLS) && !pinned || f.IPv6 && four || f.IPv4 && !four)
 	})

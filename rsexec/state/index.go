@@ -62,16 +62,16 @@ func sumOf(entries []sites.Entry) []byte {
 	return h.Sum(nil)
 }
 
-// changeEntry performs a statement on an entry of a directory, which is then not what was
+// noteEntry performs a statement on an entry of a directory, which is then not what was
 // listed any more.
-func (s *Store) changeEntry(ctx context.Context, dir sites.Pathname, statement string, args ...any) error {
-	return fail("write the index", s.change(ctx, func(ctx context.Context, tx *transaction) error {
+func (s *Store) noteEntry(dir sites.Pathname, statement string, args ...any) {
+	s.note(func(ctx context.Context, tx *transaction) error {
 		if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE directory SET sum = NULL WHERE site = ? AND path = ? AND sum IS NOT NULL", dir.Site, []byte(dir.Path))
 		return err
-	}))
+	})
 }
 
 // insertRows is how many entries one statement puts into the index: a call of
@@ -200,16 +200,17 @@ func (s *Store) query(ctx context.Context, yield yield, query string, args ...an
 }
 
 // Put notes one entry of a directory that is in the index: it was made or
-// changed. Nothing is done for a directory that is not.
-func (s *Store) Put(ctx context.Context, dir sites.Pathname, e sites.Entry) error {
-	return s.changeEntry(ctx, dir, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified, coarse)
+// changed. Nothing is done for a directory that is not. It is done soon, see Settle, and
+// what cannot be written is found out when it is needed.
+func (s *Store) Put(dir sites.Pathname, e sites.Entry) {
+	s.noteEntry(dir, `INSERT OR REPLACE INTO entry (name, directory, type, size, modified, coarse)
 		SELECT ?, id, ?, ?, ?, ? FROM directory WHERE site = ? AND path = ?`,
 		[]byte(e.Name), int(e.Type), e.Size, milli(e.Modified), e.Coarse, dir.Site, []byte(dir.Path))
 }
 
-// Remove notes that a directory has no entry of this name.
-func (s *Store) Remove(ctx context.Context, p sites.Pathname) error {
-	return s.changeEntry(ctx, p.Dir(), `DELETE FROM entry WHERE name = ?
+// Remove notes that a directory has no entry of this name; as Put does.
+func (s *Store) Remove(p sites.Pathname) {
+	s.noteEntry(p.Dir(), `DELETE FROM entry WHERE name = ?
 		AND directory = (SELECT id FROM directory WHERE site = ? AND path = ?)`,
 		[]byte(p.Base()), p.Site, []byte(p.Dir().Path))
 }

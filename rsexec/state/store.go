@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite" // the database driver
@@ -28,6 +29,10 @@ type Store struct {
 	changes chan change
 	closing chan struct{} // closed when no more changes are taken
 	written chan struct{} // closed when the last one is made
+
+	mu    sync.Mutex
+	notes []change      // that nobody waits for; they are made before the next change
+	noted chan struct{} // holds one when there are some
 
 	owner owner
 }
@@ -151,7 +156,8 @@ var migrations = []string{
 func Open(ctx context.Context, file string) (*Store, error) {
 	db, err := open(file)
 	if err == nil {
-		s := &Store{db: db, file: file, changes: make(chan change), closing: make(chan struct{}), written: make(chan struct{})}
+		s := &Store{db: db, file: file, changes: make(chan change),
+			closing: make(chan struct{}), written: make(chan struct{}), noted: make(chan struct{}, 1)}
 		go s.write()
 		err = s.migrate(ctx)
 		// While another process gives a fresh file its WAL, SQLite does not wait: it would

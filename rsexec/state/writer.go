@@ -6,19 +6,23 @@ import (
 	"database/sql/driver"
 	"errors"
 	"strings"
+	"time"
 )
 
 // batch is how many changes go into one transaction at most. Changes that come
 // while one is written go into the next one together.
 const batch = 128
 
+// lag is how long a note waits for company.
+const lag = 50 * time.Millisecond
+
 // A change is a piece of work in a transaction. It may be run again, after what it
 // did was rolled back.
 type change struct {
 	ctx     context.Context
 	work    func(context.Context, *transaction) error
-	durable bool // it is on disk when it is done, and not only with the system
-	done    chan error
+	durable bool       // it is on disk when it is done, and not only with the system
+	done    chan error // holds one
 }
 
 // change performs work in a transaction, and returns when that is committed. All
@@ -40,6 +44,23 @@ func (s *Store) durably(ctx context.Context, work func(context.Context, *transac
 	return s.hand(change{ctx: ctx, work: work, durable: true, done: make(chan error, 1)})
 }
 
+// note has work performed soon, before all changes that begin after it returned. Nobody is
+// told that it failed.
+func (s *Store) note(work func(context.Context, *transaction) error) {
+	s.mu.Lock()
+	s.notes = append(s.notes, change{ctx: context.Background(), work: work, done: make(chan error, 1)})
+	s.mu.Unlock()
+	select {
+	case s.noted <- struct{}{}:
+	default:
+	}
+}
+
+// Settle waits until what was noted before is in the file.
+func (s *Store) Settle(ctx context.Context) error {
+	return fail("write the index", s.change(ctx, func(context.Context, *transaction) error { return nil }))
+}
+
 func (s *Store) hand(c change) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
@@ -59,21 +80,31 @@ func (s *Store) write() {
 	defer close(s.written)
 	w := writer{db: s.db}
 	defer w.close()
+	var due <-chan time.Time // when notes are made that no change came after
 	for {
 		select {
 		case c := <-s.changes:
-			w.together(s.more([]change{c}))
-		case <-s.closing:
-			for _, c := range s.more(nil) {
-				w.together([]change{c})
+			w.together(s.more(c))
+		case <-s.noted:
+			if due == nil {
+				due = time.After(lag)
 			}
+		case <-due:
+			due = nil
+			w.together(s.more())
+		case <-s.closing:
+			w.together(s.more())
 			return
 		}
 	}
 }
 
-// more adds the changes that wait.
-func (s *Store) more(cs []change) []change {
+// more returns some changes with those that wait: the notes come first.
+func (s *Store) more(some ...change) []change {
+	s.mu.Lock()
+	cs := append(s.notes, some...)
+	s.notes = nil
+	s.mu.Unlock()
 	for len(cs) < batch {
 		select {
 		case c := <-s.changes:
@@ -142,6 +173,9 @@ func (t *transaction) statement(ctx context.Context, query string) (*sql.Stmt, e
 // together makes changes in one transaction; or each in its own, if one of them
 // fails.
 func (w *writer) together(cs []change) {
+	if len(cs) == 0 {
+		return
+	}
 	err := w.perform(cs)
 	if err != nil && len(cs) > 1 {
 		for _, c := range cs {

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"sync"
+	"time"
 
 	"rsexec/rsexec/plan"
 	"rsexec/sites"
@@ -19,6 +20,7 @@ import (
 type lane struct {
 	from, to sites.Site
 	limits   limits
+	rapid    bool // the sites are near
 
 	turn chan struct{} // holds one while somebody moves a file, or waits for the next's turn
 	next *performance  // what was sent ahead; whoever has the turn has it
@@ -54,7 +56,21 @@ func openLane(ctx context.Context, l limits, from, to sites.Site, alone bool) (*
 		s.Share(true)
 		s.WriteAhead(true)
 	}
-	return &lane{from: from, to: to, limits: l, turn: make(chan struct{}, 1), ends: ends}, nil
+	return &lane{from: from, to: to, limits: l, rapid: roundTrip(from, to) < near, turn: make(chan struct{}, 1), ends: ends}, nil
+}
+
+// near is the round trip below which more than some hundred files a second may go from a site
+// to another, which is as many as it has ports for if it connects.
+const near = 2 * time.Millisecond
+
+// roundTrip returns the longest of the round trips to some sites.
+func roundTrip(ends ...sites.Site) (longest time.Duration) {
+	for _, site := range ends {
+		if f, ok := site.(*ftp.Site); ok {
+			longest = max(longest, f.RoundTrip())
+		}
+	}
+	return longest
 }
 
 // borrow returns the two ends; ok is false once the lane is closed. back is to be called

@@ -139,3 +139,39 @@ func TestDisturbed(t *testing.T) {
 	checkError(t, w.rename(ctx), sites.Conflict, "somebody made such a file meanwhile")
 	dest.check(t, "b", "theirs")
 }
+
+// TestWhoListens holds that where files follow each other fast the source does: it is there
+// that the ports would run out.
+func TestWhoListens(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rapid             bool
+		listens, connects string
+	}{
+		{true, "SITE1 PASV", "SITE2 PORT"},
+		{false, "SITE2 PASV", "SITE1 PORT"},
+	} {
+		t.Run(test.listens, func(t *testing.T) {
+			t.Parallel()
+			source, dest := serve(t, nil), serve(t, nil)
+			source.write(t, "a", "hello")
+			var count sent
+			ctx := count.under(within(t))
+			m, _ := newMover()
+			r := between(t, Copy, source, dest, "")
+			l, err := openLane(ctx, *hasty(), r.From, r.To, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.close()
+			l.rapid, r.lane = test.rapid, l
+			if _, err := m.Do(ctx, r); err != nil {
+				t.Fatal(err)
+			}
+			dest.check(t, "b", "hello")
+			if count.count(test.listens) == 0 || count.count(test.connects) != 1 {
+				t.Errorf("%s %d times, %s %d times", test.listens, count.count(test.listens), test.connects, count.count(test.connects))
+			}
+		})
+	}
+}

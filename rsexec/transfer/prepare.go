@@ -272,7 +272,7 @@ func (w *work) choose() (err error) {
 	p := plan.Request{Verb: r.Verb, Put: "APPE", Route: r.Route, Choreography: r.Choreography,
 		Source:  plan.End{Site: planSite(r.From), Path: r.Source.Path},
 		Dest:    plan.End{Site: planSite(r.To), Path: r.Dest.Path},
-		OneSite: oneSite(r), Refused: w.refused, Limited: r.Limit > 0,
+		OneSite: oneSite(r), Refused: w.refused, Limited: r.Limit > 0, Rapid: r.lane != nil && r.lane.rapid,
 	}
 	if !r.appends() {
 		p.Put, p.Final = "STOR", r.Dest.Path

@@ -214,20 +214,20 @@ func (s *schedule) prove(tr *traffic) {
 		return
 	}
 	tr.proved = true
-	var roundTrip time.Duration
+	var ends []sites.Site
 	for _, name := range []string{tr.way.from, tr.way.to} {
 		if site, err := s.order.Site(name); err == nil {
 			if f, ok := site.(*ftp.Site); ok {
 				f.Proved()
-				roundTrip = max(roundTrip, f.RoundTrip())
 			}
+			ends = append(ends, site)
 		}
 	}
 	ok, why := s.ahead(tr)
 	switch {
 	case !s.order.shared():
 	case ok:
-		tr.pace.rush(len(s.files), roundTrip)
+		tr.pace.rush(len(s.files), roundTrip(ends...))
 		s.decided(tr, "small files share sessions, sent ahead of each other ("+why+")")
 	default:
 		tr.off = why
