@@ -370,6 +370,9 @@ var hostileTLS = []hostile{
 		kind: "unreachable", status: 4, says: []string{"hel", "some of it may be missing"}},
 	{name: "a copy cut short without it", tls: true, server: after150 + "D> \"hel\"\nDC\nS: 226 done\nC: RETR /f\nS: 150 go\nD> \"hello\"\nDX\nS: 226 done", run: fetch, disk: fetched},
 	{name: "a copy without it whose size is right", tls: true, server: after150 + "D> \"hello\"\nDC\nS: 226 done", run: fetch, disk: fetched},
+	{name: "a copy without it whose size was right", tls: true, server: after150 + "D> \"hello\"\nDC\nS: 226 done\n" +
+		strings.Repeat(strings.ReplaceAll(file, "size=5", "size=11"), 2) + "C: RETR /f\nS: 150 go\nD> \"hello world\"\nDX\nS: 226 done",
+		run: fetch, disk: map[string]string{"f": "hello world"}},
 	{name: "data in the clear", tls: true, server: "C: PROT P\nS: 200 of course\nC: MLSD*\nS: 150 go\nD> \"type=file;size=5; f\\r\\n\"\nDX\nS: 226 done", run: look,
 		kind: "unreachable", status: 4, says: []string{"no data connection", "TLS could not be begun"}, hides: []string{"  f\n"}},
 	{name: "data that never begins TLS", tls: true, hurried: true, server: "C: MLSD*\nS: 150 go\nT 10s", run: look,

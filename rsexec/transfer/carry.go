@@ -99,8 +99,8 @@ func (w *work) join(ctx context.Context, ends ends) error {
 	n, err := io.Copy(into, limited(ctx, r, w.ask.Limit))
 	w.flowing.Store(false)
 	closed := r.Close()
-	if errors.Is(err, ftp.ErrCut) && w.row.Arrived+n == w.row.Size {
-		err, closed = nil, nil // the size tells that nothing is missing
+	if errors.Is(err, ftp.ErrCut) && w.row.Arrived+n == w.row.Size && w.sizeHolds(ctx) {
+		err, closed = nil, nil // nothing is missing
 	}
 	if err == nil {
 		err = ended()
@@ -117,6 +117,13 @@ func (w *work) join(ctx context.Context, ends ends) error {
 	}
 	w.bytes = w.row.Arrived + n
 	return nil
+}
+
+// sizeHolds reports whether the source still has the size that it had when it was looked at,
+// or listed.
+func (w *work) sizeHolds(ctx context.Context) bool {
+	e, err := w.ask.From.Stat(ctx, w.ask.Source.Path)
+	return err == nil && e.Size == w.row.Size
 }
 
 // openBoth opens the file at both ends, at the destination under the context storing, which
