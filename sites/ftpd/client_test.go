@@ -26,6 +26,7 @@ const patience = 10 * time.Second
 
 // site is a server under test.
 type site struct {
+	service *Service
 	t      testing.TB
 	addr   string
 	root   string
@@ -78,7 +79,10 @@ func startSite(t testing.TB, host string, server Server) *site {
 		t.Fatal(err)
 	}
 	s.addr = ln.Addr().String()
-	go func() { s.ended <- server.Serve(ctx, ln) }()
+	if s.service, err = NewService(server); err != nil {
+		t.Fatal(err)
+	}
+	go func() { s.ended <- s.service.Serve(ctx, ln) }()
 	t.Cleanup(s.stop)
 	return s
 }

@@ -107,6 +107,8 @@ func (s *session) replaceable(name string) error {
 		return nil
 	case err != nil:
 		return err
+	case !s.user.may(Write):
+		return errMayNotReplace
 	}
 	f, err := s.root.OpenFile(relative(name), os.O_WRONLY|withoutWaiting, 0)
 	if err != nil {

@@ -115,7 +115,7 @@ func (s *session) anyPeer() rule { return rule{peer: s.peer.Addr(), svc: s.svc} 
 // address and says where it listens.
 func (s *session) listen(ctx context.Context, port uint16, r rule, p passive) (netip.AddrPort, error) {
 	s.setData(nil)
-	c, err := s.svc.ports.claim(ctx, netip.AddrPortFrom(s.local.Addr(), port), r)
+	c, err := s.svc.ports.claim(ctx, netip.AddrPortFrom(s.local.Addr(), port), s.svc.passive, r)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
@@ -156,7 +156,11 @@ func (s *session) enterPassive(ctx context.Context, verb string, client bool) {
 		s.reply(noPassive, reason(err))
 		return
 	}
-	h := at.Addr().As4()
+	addr := at.Addr()
+	if s.svc.public.IsValid() {
+		addr = s.svc.public.Unmap()
+	}
+	h := addr.As4()
 	s.reply(enteredPassive, fmt.Sprintf("%d,%d,%d,%d,%d,%d", h[0], h[1], h[2], h[3], at.Port()>>8, at.Port()&0xFF))
 }
 

@@ -49,7 +49,7 @@ func TestLongDigest(t *testing.T) {
 	}
 	c := s.login()
 	c.do("HASH f", fmt.Sprintf("213 SHA-256 0-%d %x f", len(text), h.Sum(nil)))
-	if want := fmt.Sprintf("msg=digest session=1 remote=%s verb=HASH path=/f bytes=%d\n", c.conn.LocalAddr(), len(text)); !strings.Contains(s.log.String(), want) {
+	if want := fmt.Sprintf("msg=digest session=1 remote=%s user=u verb=HASH path=/f bytes=%d\n", c.conn.LocalAddr(), len(text)); !strings.Contains(s.log.String(), want) {
 		t.Errorf("no %q in the log:\n%s", want, s.log)
 	}
 }

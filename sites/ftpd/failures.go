@@ -15,8 +15,6 @@ const (
 // takes none of them back: whoever has an account could else guess at the others', with
 // a login of their own in between.
 type failures struct {
-	limits Limits // resolved
-
 	mu    sync.Mutex
 	hosts map[host]failing // at most maxFailing
 }
@@ -28,27 +26,27 @@ type failing struct {
 }
 
 // lockedOut says whether nobody at h may log in.
-func (f *failures) lockedOut(h host, now time.Time) bool {
-	if f.limits.LoginFailures == 0 {
+func (f *failures) lockedOut(l Limits, h host, now time.Time) bool {
+	if l.LoginFailures == 0 {
 		return false
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at, ok := f.hosts[h]
-	return ok && at.count >= f.limits.LoginFailures && now.Before(at.forgotten)
+	return ok && at.count >= l.LoginFailures && now.Before(at.forgotten)
 }
 
 // add counts a wrong password from h and returns how long the reply is to be held back.
-func (f *failures) add(h host, now time.Time) time.Duration {
+func (f *failures) add(l Limits, h host, now time.Time) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at, ok := f.hosts[h]
 	if !ok || !now.Before(at.forgotten) {
-		at = failing{forgotten: now.Add(f.limits.FailureWindow)}
+		at = failing{forgotten: now.Add(l.FailureWindow)}
 	}
 	at.count++
-	if at.count == f.limits.LoginFailures {
-		at.forgotten = now.Add(f.limits.FailureWindow)
+	if at.count == l.LoginFailures {
+		at.forgotten = now.Add(l.FailureWindow)
 	}
 	if f.hosts == nil {
 		f.hosts = make(map[host]failing)
@@ -57,19 +55,19 @@ func (f *failures) add(h host, now time.Time) time.Duration {
 		f.forget(now)
 	}
 	f.hosts[h] = at
-	return f.delay(at.count)
+	return delay(l, at.count)
 }
 
 // delay is that of the reply to the nth wrong password: none, and then 1, 2, 4, 8, and
 // at most 10 times LoginDelay.
-func (f *failures) delay(n int) time.Duration {
+func delay(l Limits, n int) time.Duration {
 	switch {
 	case n < 2:
 		return 0
 	case n-2 > 3:
-		return longestDelay * f.limits.LoginDelay
+		return longestDelay * l.LoginDelay
 	}
-	return 1 << (n - 2) * f.limits.LoginDelay
+	return 1 << (n - 2) * l.LoginDelay
 }
 
 // forget makes room for another host. Of a few that the map happens to come up with it

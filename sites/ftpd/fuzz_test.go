@@ -281,10 +281,11 @@ func fuzzCommands(f *testing.F, overTLS bool) {
 			server.IdleTimeout = 200 * time.Millisecond // for a QUIT that was not understood
 			user.heard.news = there.hear
 		}
-		svc, err := server.service()
+		service, err := NewService(server)
 		if err != nil {
 			t.Fatal(err)
 		}
+		svc := service.settings.Load()
 		conn, hungUp := net.Conn(user.heard), make(chan struct{})
 		if user.polite || user.config != nil {
 			conn, hungUp = user.begin(t)

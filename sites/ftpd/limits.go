@@ -73,8 +73,6 @@ func hostOf(a netip.Addr) host {
 
 // census counts the sessions there are.
 type census struct {
-	limits Limits // resolved
-
 	mu    sync.Mutex
 	all   int
 	hosts map[host]int
@@ -82,10 +80,10 @@ type census struct {
 }
 
 // enter counts a session from h, if there may be another; else it says why not.
-func (c *census) enter(h host) (refusal outcome, ok bool) {
+func (c *census) enter(l Limits, h host) (refusal outcome, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch l := c.limits; {
+	switch {
 	case l.Sessions > 0 && c.all >= l.Sessions:
 		return tooManySessions, false
 	case l.SessionsPerHost > 0 && c.hosts[h] >= l.SessionsPerHost:
@@ -107,11 +105,11 @@ func (c *census) leave(h host) {
 	lower(c.hosts, h)
 }
 
-// login counts a session of that user, if there may be another.
-func (c *census) login(user string) bool {
+// login counts a session of that user, of whom there may be so many; 0 is no limit.
+func (c *census) login(user string, most int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l := c.limits.SessionsPerUser; l > 0 && c.users[user] >= l {
+	if most > 0 && c.users[user] >= most {
 		return false
 	}
 	if c.users == nil {
@@ -138,7 +136,7 @@ func lower[K comparable](counts map[K]int, k K) {
 // door is what a connection has to get through before it is a session. It belongs to the
 // goroutine that accepts.
 type door struct {
-	svc    *service
+	svc    *settings
 	closed map[outcome][]byte // what is said to those who are turned away; nil: nothing
 
 	unsaid int // were turned away and are not in the log
@@ -149,7 +147,7 @@ type door struct {
 // buffer to go to.
 const turnAwayTime = 10 * time.Millisecond
 
-func (svc *service) newDoor() *door {
+func (svc *settings) newDoor() *door {
 	d := &door{svc: svc}
 	if svc.implicit {
 		return d // whoever waits for a handshake understands no reply
@@ -166,8 +164,8 @@ func (svc *service) newDoor() *door {
 // there is nothing of those beyond a limit for longer than it takes to say so.
 func (d *door) admit(conn net.Conn, h host) bool {
 	refusal, ok := lockedOut, false
-	if !d.svc.failures.lockedOut(h, time.Now()) {
-		refusal, ok = d.svc.census.enter(h)
+	if !d.svc.failures.lockedOut(d.svc.limits, h, time.Now()) {
+		refusal, ok = d.svc.census.enter(d.svc.limits, h)
 	}
 	if ok {
 		return true

@@ -298,61 +298,61 @@ func TestEarlyCommands(t *testing.T) {
 }
 
 func TestFailures(t *testing.T) {
-	f := failures{limits: Limits{}.resolved()}
+	f, l := failures{}, Limits{}.resolved()
 	h := func(i int) host {
 		return hostOf(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
 	}
 	now := time.Now()
 	var delays []time.Duration
 	for range 20 {
-		if f.lockedOut(h(0), now) {
+		if f.lockedOut(l, h(0), now) {
 			t.Fatal("locked out too early")
 		}
-		delays = append(delays, f.add(h(0), now)/time.Second)
+		delays = append(delays, f.add(l, h(0), now)/time.Second)
 	}
 	if want := []time.Duration{0, 1, 2, 4, 8, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10}; !slices.Equal(delays, want) {
 		t.Errorf("delays %d", delays)
 	}
-	if !f.lockedOut(h(0), now) || f.lockedOut(h(1), now) {
+	if !f.lockedOut(l, h(0), now) || f.lockedOut(l, h(1), now) {
 		t.Error("the host is not locked out, or another is")
 	}
 	// The lock-out is no longer than it has to be, and then all is forgotten.
-	if at := now.Add(10*time.Minute - 1); !f.lockedOut(h(0), at) {
+	if at := now.Add(10*time.Minute - 1); !f.lockedOut(l, h(0), at) {
 		t.Error("the lock-out ends early")
 	}
-	if at := now.Add(10 * time.Minute); f.lockedOut(h(0), at) || f.add(h(0), at) != 0 || f.lockedOut(h(0), at) {
+	if at := now.Add(10 * time.Minute); f.lockedOut(l, h(0), at) || f.add(l, h(0), at) != 0 || f.lockedOut(l, h(0), at) {
 		t.Error("the lock-out does not end")
 	}
 	// So are a few failures.
-	f.add(h(1), now)
-	f.add(h(1), now.Add(9*time.Minute))
-	if d := f.add(h(1), now.Add(10*time.Minute)); d != 0 {
+	f.add(l, h(1), now)
+	f.add(l, h(1), now.Add(9*time.Minute))
+	if d := f.add(l, h(1), now.Add(10*time.Minute)); d != 0 {
 		t.Errorf("a delay of %s", d)
 	}
 	// Failures from any number of hosts need only so much, and do not make the
 	// server forget who is locked out.
 	for range 20 {
-		f.add(h(2), now)
+		f.add(l, h(2), now)
 	}
 	for i := range 10 * maxFailing {
-		f.add(h(3+i), now)
+		f.add(l, h(3+i), now)
 	}
 	if len(f.hosts) > maxFailing {
 		t.Errorf("%d hosts are remembered", len(f.hosts))
 	}
-	if !f.lockedOut(h(2), now) {
+	if !f.lockedOut(l, h(2), now) {
 		t.Error("a lock-out was forgotten")
 	}
 	later := now.Add(20 * time.Minute)
 	for i := range maxFailing {
-		f.add(h(-i), later)
+		f.add(l, h(-i), later)
 	}
 	if len(f.hosts) > maxFailing {
 		t.Errorf("%d hosts are remembered", len(f.hosts))
 	}
-	none := failures{limits: Limits{LoginFailures: -1, LoginDelay: -1}.resolved()}
+	none, l := failures{}, Limits{LoginFailures: -1, LoginDelay: -1}.resolved()
 	for range 100 {
-		if none.add(h(0), now) != 0 || none.lockedOut(h(0), now) {
+		if none.add(l, h(0), now) != 0 || none.lockedOut(l, h(0), now) {
 			t.Fatal("there is no way to have no limit")
 		}
 	}

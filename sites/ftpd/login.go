@@ -1,9 +1,8 @@
 package ftpd
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"os"
 	"time"
 )
@@ -13,18 +12,16 @@ const maxFailures = 5
 
 // check finds the user of that name and password. Its time tells neither whether
 // there is such a user nor how much of the password is right.
-func (svc *service) check(name, password string) *User {
-	given := sha256.Sum256([]byte(password))
-	var found *User
-	for i := range svc.users {
-		u := &svc.users[i]
-		wanted := sha256.Sum256([]byte(u.Password))
-		same := subtle.ConstantTimeCompare(given[:], wanted[:]) == 1
-		if u.Name == name && same {
-			found = u
-		}
+func (svc *settings) check(ctx context.Context, name, password string) *User {
+	u, known := svc.users[name]
+	if !known {
+		u = svc.nobody
 	}
-	return found
+	// All hashes are in order, so the only error is the end of everything.
+	if same, err := svc.passwords.check(ctx, u, password); err != nil || !same || !known {
+		return nil
+	}
+	return u
 }
 
 // userVerb performs USER (RFC 959 section 4.1.1). The reply does not tell
@@ -43,18 +40,18 @@ func (s *session) passVerb(ctx context.Context, arg string) {
 	}
 	name := s.userName
 	s.userName = ""
-	if s.svc.failures.lockedOut(s.host, time.Now()) {
+	if s.svc.failures.lockedOut(s.svc.limits, s.host, time.Now()) {
 		s.reply(lockedOut)
 		s.over = true
 		return
 	}
-	u := s.svc.check(name, arg)
+	u := s.svc.check(ctx, name, arg)
 	if u == nil {
 		s.loginFails(ctx)
 		return
 	}
-	if !s.svc.census.login(u.Name) {
-		s.reply(tooManyOfUser, u.Name, s.svc.limits.SessionsPerUser)
+	if most := cmp.Or(u.Sessions, s.svc.limits.SessionsPerUser); !s.svc.census.login(u.Name, most) {
+		s.reply(tooManyOfUser, u.Name, most)
 		s.over = true
 		return
 	}
@@ -74,7 +71,7 @@ func (s *session) passVerb(ctx context.Context, arg string) {
 // come from the same host. It is this session that waits, with all that its user has
 // said already, and nothing else does.
 func (s *session) loginFails(ctx context.Context) {
-	held := time.NewTimer(s.svc.failures.add(s.host, time.Now()))
+	held := time.NewTimer(s.svc.failures.add(s.svc.limits, s.host, time.Now()))
 	defer held.Stop()
 	select {
 	case <-held.C:

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"rsexec/sites/socket"
@@ -25,7 +27,7 @@ const afterStranger = 3 * time.Second
 type rule struct {
 	exact netip.AddrPort // if valid, this host and socket only
 	peer  netip.Addr     // else the host of the user,
-	svc   *service       // or one that the site allows
+	svc   *settings      // or one that the site allows
 }
 
 // How closely a rule fits a connection.
@@ -48,6 +50,30 @@ func (r rule) fit(remote netip.AddrPort) int {
 		return fitAllowed
 	}
 	return noFit
+}
+
+// PortRange is the ports from one to another, both of them in it. Zero is any.
+type PortRange struct{ First, Last uint16 }
+
+func (r PortRange) check() error {
+	if r != (PortRange{}) && (r.First < firstPort || r.Last < r.First) {
+		return fmt.Errorf("%d-%d is no range of ports from %d up", r.First, r.Last, firstPort)
+	}
+	return nil
+}
+
+// all yields the ports, from a random one on, so that the next cannot be told from the last.
+func (r PortRange) all(yield func(uint16) bool) {
+	if r == (PortRange{}) {
+		yield(0)
+		return
+	}
+	n := int(r.Last-r.First) + 1
+	for i, at := 0, rand.N(n); i < n; i++ {
+		if !yield(r.First + uint16((at+i)%n)) {
+			return
+		}
+	}
 }
 
 // ports are the listening data sockets of a service. A socket is open while
@@ -79,14 +105,19 @@ type claim struct {
 }
 
 // claim opens the socket addr, or joins those who listen there; port 0 is a free
-// port of its own.
-func (p *ports) claim(ctx context.Context, addr netip.AddrPort, r rule) (*claim, error) {
+// port of its own, within some.
+func (p *ports) claim(ctx context.Context, addr netip.AddrPort, within PortRange, r rule) (*claim, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at, ok := p.open[addr]
 	if !ok {
 		var err error
-		if at, err = listenData(ctx, addr); err != nil {
+		if addr.Port() != 0 {
+			at, err = listenData(ctx, addr, socket.Reuse)
+		} else {
+			at, err = listenWithin(ctx, addr.Addr(), within)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if p.open == nil {
@@ -105,15 +136,22 @@ func (p *ports) claim(ctx context.Context, addr netip.AddrPort, r rule) (*claim,
 	return c, nil
 }
 
+// listenWithin opens a socket of that address at the first free port of some.
+func listenWithin(ctx context.Context, addr netip.Addr, within PortRange) (at *port, err error) {
+	for n := range within.all {
+		if at, err = listenData(ctx, netip.AddrPortFrom(addr, n), nil); err == nil || !socket.Busy(err) {
+			return at, err
+		}
+	}
+	return nil, err
+}
+
 // listenData opens the socket addr. Port 0 leaves the choice to the system, which takes
 // one at random: Linux begins its search at a random place of its range, so that the next
 // port cannot be told from the last. Who connects there all the same has to fit a rule.
-func listenData(ctx context.Context, addr netip.AddrPort) (*port, error) {
-	var lc net.ListenConfig
+func listenData(ctx context.Context, addr netip.AddrPort, control func(string, string, syscall.RawConn) error) (*port, error) {
+	lc := net.ListenConfig{Control: control}
 	lc.SetMultipathTCP(false) // the default data socket is shared with plain sockets
-	if addr.Port() != 0 {
-		lc.Control = socket.Reuse
-	}
 	ln, err := lc.Listen(ctx, "tcp", addr.String())
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ const (
 
 	notFound
 	denied
+	noRight
 	notPlainFile
 	nameExists
 	storageExhausted
@@ -155,6 +156,7 @@ var replies = [...]phrase{
 
 	notFound:         {[2]int{550, 450}, "%s: not found"},
 	denied:           {[2]int{550, 451}, "%s: %s"},
+	noRight:          {[2]int{550, 451}, "Permission denied: %s needs the right to %s"},
 	notPlainFile:     {[2]int{550, 451}, "%s: not a regular file"},
 	nameExists:       {[2]int{550, 455}, "%s: exists already"},
 	storageExhausted: {[2]int{452, 453}, "%s: no space left"},
@@ -248,6 +250,6 @@ func loggable(lines []string) string {
 }
 
 // closing is a reply for a connection that gets no session.
-func (svc *service) closing(o outcome, args ...any) []byte {
+func (svc *settings) closing(o outcome, args ...any) []byte {
 	return []byte(formatReply(replies[o].code[svc.dialect.codes], []string{fmt.Sprintf(replies[o].text, args...)}))
 }

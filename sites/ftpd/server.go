@@ -22,8 +22,11 @@
 //   - A data connection is made only with the user's own host or a host in
 //     Server.AllowPeers (RFC 2577 section 3).
 //   - Nobody who has not logged in makes this server hold more than a small buffer, or
-//     keeps a session beyond Limits.LoginTime; who is beyond a limit gets no session.
+//     keeps a session beyond Limits.LoginTime; who is beyond a limit gets no session. As
+//     many hashes of passwords as there are processors are computed at a time.
 //   - A wrong password costs the host it came from time, and nobody else.
+//   - What a user has no right to do is not done, whatever the verb.
+//   - A change of the settings ends no session, and is for those that come after it.
 //   - Serve returns only when every goroutine it started has ended.
 package ftpd
 
@@ -36,6 +39,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -49,7 +53,7 @@ const (
 	RFC478 Dialect = "rfc478" // 1973: SOCK and PASV without an address, RFC 478
 )
 
-// Server is a site server. Set its fields before Serve; do not change them after.
+// Server is the settings of a site server. Do not change its fields after Serve.
 type Server struct {
 	Users   []User  // who may log in
 	Dialect Dialect // "" is Modern
@@ -57,6 +61,15 @@ type Server struct {
 	// AllowPeers are the hosts, beside the user's own, that may be the other
 	// end of a data connection.
 	AllowPeers []netip.Prefix
+
+	// PassivePorts are the ports where this server listens for data connections; zero
+	// leaves the choice to the system. The default data socket is one beside.
+	PassivePorts PortRange
+
+	// PublicAddress is the address that the reply to PASV tells, of IPv4: where an
+	// address translator has another one than this host. Zero: that of the control
+	// connection.
+	PublicAddress netip.Addr
 
 	// TLS, with a certificate, lets users go over to TLS (RFC 4217): 1.2 or later,
 	// whatever it says. nil: this server has no TLS.
@@ -95,13 +108,6 @@ type Server struct {
 	Limits Limits
 }
 
-// User is someone who may log in.
-type User struct {
-	Name     string
-	Password string
-	Root     string // the folder which is the user's "/"
-}
-
 const (
 	defaultIdleTimeout = 5 * time.Minute
 	defaultDataTimeout = 60 * time.Second
@@ -109,28 +115,86 @@ const (
 
 // Serve accepts control connections on ln until ctx ends; then it closes all
 // sessions and listeners, waits for all goroutines, and returns nil. It returns
-// an error if the Dialect is unknown or ln fails; ln is closed in every case.
+// an error if a field of the server cannot be as it is, or ln fails; ln is closed in every
+// case.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := whenDone(ctx, func() {
-		_ = ln.Close() // its only effect of interest is the end of Accept
-	})
-	svc, err := s.service()
-	if err == nil {
-		err = svc.accept(ctx, ln)
+	svc, err := NewService(*s)
+	if err != nil {
+		return errors.Join(err, ln.Close())
 	}
-	cancel()
-	svc.sessions.Wait()
-	stop()
+	return svc.Serve(ctx, ln)
+}
+
+// Service is a site server at work: its settings can be changed, and it can be left
+// without breaking anything off. Its methods may be called from several goroutines.
+type Service struct {
+	settings  atomic.Pointer[settings]
+	census    census
+	failures  failures
+	ports     ports
+	passwords *passwords
+	numbers   atomic.Int64 // of the sessions
+	leaving   context.Context
+	leave     context.CancelFunc
+}
+
+// NewService returns a service with the settings of s. The error tells what of them cannot
+// be.
+func NewService(s Server) (*Service, error) {
+	v := &Service{passwords: newPasswords()}
+	v.leaving, v.leave = context.WithCancel(context.Background())
+	return v, v.Change(s)
+}
+
+// Change has the sessions that come from now on go by the settings of s. Those that are
+// there go on as they are. With an error nothing is changed.
+func (v *Service) Change(s Server) error {
+	next, err := s.resolve(v)
+	if err == nil {
+		v.settings.Store(next)
+	}
 	return err
 }
 
-// service is what the sessions of one Serve share. Beside census, failures, ports and
-// sessions, which guard themselves, nothing in it changes.
-type service struct {
-	users       []User
+// Leave ends the service without breaking anything off: nobody is let in any more, each
+// session ends as soon as it has nothing to do, and then Serve returns.
+func (v *Service) Leave() { v.leave() }
+
+// Serve is Server.Serve for one of the listeners of the service.
+func (v *Service) Serve(ctx context.Context, ln net.Listener) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	accepting, stop := context.WithCancel(ctx)
+	defer stop()
+	defer whenDone(v.leaving, stop)()
+	defer whenDone(accepting, func() {
+		_ = ln.Close() // its only effect of interest is the end of Accept
+	})()
+	var sessions sync.WaitGroup
+	err := v.accept(accepting, ln, func(svc *settings, conn net.Conn, peer netip.AddrPort) {
+		id := int(v.numbers.Add(1))
+		sessions.Go(func() {
+			defer v.census.leave(hostOf(peer.Addr()))
+			svc.serve(ctx, conn, peer, id)
+		})
+	})
+	if err != nil {
+		end()
+	}
+	stop()
+	sessions.Wait()
+	return err
+}
+
+// settings are what the sessions that begin at a time share. Nothing in it changes, beside
+// what is of the Service.
+type settings struct {
+	*Service
+	users       map[string]*User
+	nobody      *User // who has the password that a name deserves which no user has
 	allowPeers  []netip.Prefix
+	passive     PortRange
+	public      netip.Addr
 	security    *security // nil: no TLS
 	requireTLS  bool
 	implicit    bool
@@ -142,16 +206,15 @@ type service struct {
 	idleTimeout time.Duration
 	dataTimeout time.Duration
 	limits      Limits // resolved
-	census      census
-	failures    failures
-	ports       ports
-	sessions    sync.WaitGroup
 }
 
-func (s *Server) service() (*service, error) {
-	svc := &service{
-		users:       s.Users,
+func (s *Server) resolve(v *Service) (*settings, error) {
+	svc := &settings{
+		Service:     v,
+		users:       make(map[string]*User),
 		allowPeers:  s.AllowPeers,
+		passive:     s.PassivePorts,
+		public:      s.PublicAddress,
 		requireTLS:  s.RequireTLS,
 		implicit:    s.Implicit,
 		log:         s.Logger,
@@ -160,7 +223,6 @@ func (s *Server) service() (*service, error) {
 		limits:      s.Limits.resolved(),
 		verbs:       make(map[string]verb),
 	}
-	svc.census.limits, svc.failures.limits = svc.limits, svc.limits
 	if svc.log == nil {
 		svc.log = slog.New(slog.DiscardHandler)
 	}
@@ -176,13 +238,25 @@ func (s *Server) service() (*service, error) {
 	}
 	d, ok := dialects[name]
 	if !ok {
-		return svc, fmt.Errorf("serve: unknown dialect %q", s.Dialect)
+		return nil, fmt.Errorf("serve: unknown dialect %q", s.Dialect)
 	}
 	svc.dialect = d
 	svc.greeting = string(svc.closing(greeting))
-	var err error
+	err := errors.Join(checkUsers(s.Users), s.PassivePorts.check())
+	if p := s.PublicAddress; p.IsValid() && !p.Unmap().Is4() {
+		err = errors.Join(err, fmt.Errorf("the public address %s is not of IPv4, for which alone PASV is", p))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("serve: %w", err)
+	}
+	for _, u := range s.Users {
+		svc.users[u.Name] = &u
+	}
+	if svc.nobody, err = nobody(s.Users); err != nil {
+		return nil, err
+	}
 	if svc.security, err = s.newSecurity(); err != nil {
-		return svc, err
+		return nil, err
 	}
 	for _, v := range verbTable() {
 		if v.dialects&d.set != 0 {
@@ -196,11 +270,11 @@ func (s *Server) service() (*service, error) {
 	return svc, nil
 }
 
-// accept starts a session for each control connection until ctx ends or ln
+// accept has a session started for each control connection until ctx ends or ln
 // fails.
-func (svc *service) accept(ctx context.Context, ln net.Listener) error {
-	pause, door := retryPause{}, svc.newDoor()
-	for id := 1; ; {
+func (v *Service) accept(ctx context.Context, ln net.Listener, start func(*settings, net.Conn, netip.AddrPort)) error {
+	pause, door := retryPause{}, v.settings.Load().newDoor()
+	for {
 		conn, err := ln.Accept()
 		if ctx.Err() != nil {
 			if err == nil {
@@ -208,6 +282,10 @@ func (svc *service) accept(ctx context.Context, ln net.Listener) error {
 			}
 			return nil
 		}
+		if svc := v.settings.Load(); svc != door.svc {
+			door = svc.newDoor()
+		}
+		svc := door.svc
 		if err != nil {
 			// Out of descriptors is no reason to end, and nothing tells when
 			// there are some again.
@@ -227,23 +305,15 @@ func (svc *service) accept(ctx context.Context, ln net.Listener) error {
 			_ = conn.Close() // nothing was written
 			continue
 		}
-		peer := unmapped(remote.AddrPort())
-		from := hostOf(peer.Addr())
-		if !door.admit(conn, from) {
-			continue
+		if peer := unmapped(remote.AddrPort()); door.admit(conn, hostOf(peer.Addr())) {
+			start(svc, conn, peer)
 		}
-		current := id
-		id++
-		svc.sessions.Go(func() {
-			defer svc.census.leave(from)
-			svc.serve(ctx, conn, peer, current)
-		})
 	}
 }
 
 // allowed says whether host may be the other end of a data connection in a
 // session whose user is at peer.
-func (svc *service) allowed(peer, host netip.Addr) bool {
+func (svc *settings) allowed(peer, host netip.Addr) bool {
 	return host == peer || svc.allowedPeer(host)
 }
 
@@ -251,7 +321,7 @@ func (svc *service) allowed(peer, host netip.Addr) bool {
 // host never is: on many systems a connection to 0.0.0.0 is one to the own host. Nor is
 // this server's own host by its loopback address, which is where a firewall has nothing
 // to say, unless a prefix is about loopback and not about hosts at large.
-func (svc *service) allowedPeer(host netip.Addr) bool {
+func (svc *settings) allowedPeer(host netip.Addr) bool {
 	if host.IsUnspecified() || host.IsMulticast() || host == broadcast {
 		return false
 	}

@@ -53,7 +53,7 @@ func (c command) text() string {
 // session is one control connection and what its user has set up. All of it
 // belongs to the goroutine of run.
 type session struct {
-	svc   *service
+	svc   *settings
 	log   *slog.Logger
 	ctl   *control
 	local netip.AddrPort // of the control connection
@@ -92,7 +92,7 @@ type session struct {
 }
 
 // serve runs a session with the user at peer on conn until it ends, and closes conn.
-func (svc *service) serve(ctx context.Context, conn net.Conn, peer netip.AddrPort, id int) {
+func (svc *settings) serve(ctx context.Context, conn net.Conn, peer netip.AddrPort, id int) {
 	log := svc.log.With("session", id, "remote", peer.String())
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err != nil {
@@ -150,7 +150,7 @@ func (s *session) run(ctx context.Context) {
 		s.transfer.cancel()
 		s.finishTransfer(s.transfer.wait())
 	}
-	if ctx.Err() != nil {
+	if s.ending(ctx) {
 		s.reply(serviceEnds)
 	}
 	s.logout()
@@ -159,6 +159,11 @@ func (s *session) run(ctx context.Context) {
 	<-readerEnded
 	s.ctl.drain()
 	_ = s.ctl.conn.Close() // all replies that could be written have been
+}
+
+// ending says whether the service ends, and not the session alone.
+func (s *session) ending(ctx context.Context) bool {
+	return ctx.Err() != nil || s.svc.leaving.Err() != nil
 }
 
 // awaitLogin gives the user LoginTime to log in, from now.
@@ -173,10 +178,11 @@ func (s *session) awaitLogin() {
 // lead performs commands as they are read, until somebody is logged in or the session is
 // over.
 func (s *session) lead(ctx context.Context) {
+	defer whenDone(s.svc.leaving, s.ctl.hurry)()
 	for !s.over && s.user == nil {
 		in := s.ctl.next(s.longest, s.svc.idleTimeout, s.answer)
 		switch {
-		case in.late && ctx.Err() == nil && !s.over:
+		case in.late && !s.ending(ctx) && !s.over:
 			s.tooLate()
 		case in.ended:
 			s.over = true
@@ -246,9 +252,12 @@ func (s *session) loop(ctx context.Context, inputs <-chan input) {
 			idle.Reset(s.patience())
 			continue
 		}
-		from := inputs
+		from, leaving := inputs, s.svc.leaving.Done()
 		if s.waitingBytes >= maxWaiting {
 			from = nil
+		}
+		if s.transfer != nil {
+			leaving = nil
 		}
 		select {
 		case in := <-from:
@@ -267,6 +276,8 @@ func (s *session) loop(ctx context.Context, inputs <-chan input) {
 				continue
 			}
 			s.tooLate()
+		case <-leaving:
+			s.over = true
 		case <-ctx.Done():
 			s.over = true
 		}
@@ -326,12 +337,22 @@ func (s *session) perform(ctx context.Context, c command) {
 		s.reply(needsTLS)
 	case v.gate&needsArg != 0 && c.arg == "":
 		s.reply(badSyntax, v.help)
+	case v.gate.rights() != 0 && !s.allowed(v.gate.rights(), c.verb):
 	default:
 		v.perform(s, ctx, c.arg)
 	}
 	if c.verb != "RNFR" {
 		s.renameFrom = ""
 	}
+}
+
+// allowed says whether the user has one of some rights, and replies if not.
+func (s *session) allowed(some Rights, what string) bool {
+	if s.user.may(some) {
+		return true
+	}
+	s.reply(noRight, what, some)
+	return false
 }
 
 // send writes to the control connection. Where that fails the session is over.

@@ -14,13 +14,19 @@ const siteHelp = "SITE CHMOD <mode> <path>: set the permissions of a file, in oc
 // own.
 func (s *session) siteVerb(ctx context.Context, arg string) {
 	service, arg, _ := strings.Cut(arg, " ")
-	switch strings.ToUpper(service) {
+	switch service = strings.ToUpper(service); service {
 	case "CHMOD":
-		s.siteCHMOD(arg)
+		if s.allowed(Write, "SITE CHMOD") {
+			s.siteCHMOD(arg)
+		}
 	case "CPFR":
-		s.siteCPFR(arg)
+		if s.allowed(Read, "SITE CPFR") {
+			s.siteCPFR(arg)
+		}
 	case "CPTO":
-		s.siteCPTO(ctx, arg)
+		if s.allowed(Write|Append, "SITE CPTO") {
+			s.siteCPTO(ctx, arg)
+		}
 	case "HELP":
 		s.reply(helpText, siteHelp)
 	default:

@@ -34,7 +34,7 @@ func TestNoSpace(t *testing.T) {
 	for _, dialect := range []Dialect{Modern, RFC438} {
 		for _, kind := range []string{"I", "A"} {
 			t.Run(string(dialect)+" TYPE "+kind, func(t *testing.T) {
-				s := startSite(t, "127.0.0.1", Server{Dialect: dialect, Users: []User{{"u", "p", dir}}})
+				s := startSite(t, "127.0.0.1", Server{Dialect: dialect, Users: []User{{Name: "u", Password: "p", Root: dir}}})
 				s.write("log", "before\n")
 				c := s.login()
 				c.do("TYPE "+kind, "200 ")
@@ -72,7 +72,7 @@ func TestNoSpace(t *testing.T) {
 // A copy for which there is no room leaves nothing, and what was there as it was.
 func TestNoSpaceForACopy(t *testing.T) {
 	dir := smallDisk(t)
-	s := startSite(t, "127.0.0.1", Server{Users: []User{{"u", "p", dir}}})
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: dir}}})
 	s.write("big", strings.Repeat("x", 700<<10))
 	s.write("old", "old")
 	c := s.login()

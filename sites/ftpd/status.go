@@ -50,7 +50,7 @@ func (s *session) statVerb(_ context.Context, arg string) {
 		return
 	}
 	name, ok := s.pathname(withoutOptions(arg))
-	if !ok {
+	if !ok || !s.allowed(List, "STAT of a path") {
 		return
 	}
 	listing, err := listLong(s.root, name)

@@ -18,7 +18,7 @@ import (
 func (s *session) storVerb(ctx context.Context, arg string) {
 	restart := s.takeRestart()
 	s.store(ctx, "STOR", arg, func(name string) (*fileSink, error) {
-		return s.openSink(name, restart)
+		return s.openSink(name, restart, Write)
 	})
 }
 
@@ -27,7 +27,7 @@ func (s *session) storVerb(ctx context.Context, arg string) {
 func (s *session) appeVerb(ctx context.Context, arg string) {
 	s.takeRestart()
 	s.store(ctx, "APPE", arg, func(name string) (*fileSink, error) {
-		sink, err := s.openSink(name, 0)
+		sink, err := s.openSink(name, 0, Write|Append)
 		if err == nil {
 			sink.appending = true
 		}
@@ -48,6 +48,9 @@ func (s *session) store(ctx context.Context, verb, arg string, open func(name st
 	}
 	s.begin(ctx, verb, name, "Receiving "+name, sink)
 }
+
+// errMayNotReplace is why a file that is there stays as it is.
+var errMayNotReplace = errors.New("it is there already, and you have no right to write but to append")
 
 // uniqueAttempts is how many names STOU tries.
 const uniqueAttempts = 16
@@ -96,9 +99,9 @@ func (s *session) sink(f *os.File, name string, created bool) *fileSink {
 }
 
 // openSink opens a file to receive into, from an offset on; it creates it if
-// there is none.
-func (s *session) openSink(name string, restart int64) (*fileSink, error) {
-	f, created, err := s.openOrCreate(name)
+// there is none. For one that is there the user has to have one of some rights.
+func (s *session) openSink(name string, restart int64, some Rights) (*fileSink, error) {
+	f, created, err := s.openOrCreate(name, some)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +114,7 @@ func (s *session) openSink(name string, restart int64) (*fileSink, error) {
 }
 
 // openOrCreate also says whether it created the file.
-func (s *session) openOrCreate(name string) (f *os.File, created bool, err error) {
+func (s *session) openOrCreate(name string, some Rights) (f *os.File, created bool, err error) {
 	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err == nil {
 		return f, true, nil
@@ -122,6 +125,9 @@ func (s *session) openOrCreate(name string) (f *os.File, created bool, err error
 	// As in openSource.
 	if err := s.plainFile(name); err != nil {
 		return nil, false, err
+	}
+	if !s.user.may(some) {
+		return nil, false, errMayNotReplace
 	}
 	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|withoutWaiting, 0)
 	return f, false, err

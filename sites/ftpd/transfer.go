@@ -225,7 +225,7 @@ func (s *session) finishTransfer(e event) {
 	t := s.transfer
 	s.transfer = nil
 	n := t.bytes.Load()
-	attrs := []any{"verb", t.verb, "path", t.path, "bytes", n}
+	attrs := []any{"user", s.user.Name, "verb", t.verb, "path", t.path, "bytes", n}
 	if e.local != nil {
 		attrs = append(attrs, "local", e.local.String(), "peer", e.remote.String(), "protection", t.privacy.String())
 	}

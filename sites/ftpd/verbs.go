@@ -4,7 +4,7 @@ import "context"
 
 // gate is what has to hold before a verb is performed, and how it stands to a
 // running transfer.
-type gate uint8
+type gate uint16
 
 const (
 	needsLogin  gate = 1 << iota
@@ -15,6 +15,18 @@ const (
 	withTLS          // not implemented at a site without TLS
 	withPeers        // nor at one that trusts no other site's certificate
 )
+
+// The rights of which the user has to have one, in the upper byte.
+const (
+	reads   = gate(Read) << 8
+	writes  = gate(Write) << 8
+	appends = gate(Append) << 8
+	deletes = gate(Delete) << 8
+	lists   = gate(List) << 8
+)
+
+// rights are those of which the user has to have one; 0 is none.
+func (g gate) rights() Rights { return Rights(g >> 8) }
 
 // verb is one command of the protocol.
 type verb struct {
@@ -65,13 +77,13 @@ func verbTable() []verb {
 		{"LSTN", withLSTN, needsLogin | needsArg, (*session).lstnVerb, "LSTN", "LSTN R | LSTN S: listen, to receive or to send"},
 		{"SOCK", inAll, needsLogin | needsArg, (*session).sockVerb, "SOCK", "SOCK <host>,<port>: the other end of the data connection"},
 
-		{"RETR", inAll, needsLogin | needsArg, (*session).retrVerb, "", "RETR <path>: send a file"},
-		{"STOR", inAll, needsLogin | needsArg, (*session).storVerb, "", "STOR <path>: receive a file"},
-		{"APPE", inAll, needsLogin | needsArg, (*session).appeVerb, "", "APPE <path>: receive what is added to a file"},
-		{"STOU", inModern, needsLogin, (*session).stouVerb, "", "STOU [<path>]: receive a file under a new name"},
-		{"LIST", inModern, needsLogin, (*session).listVerb, "", "LIST [<path>]: a listing"},
-		{"NLST", inAll, needsLogin, (*session).nlstVerb, "", "NLST [<path>]: the names in a directory"},
-		{"MLSD", inModern, needsLogin, (*session).mlsdVerb, "", "MLSD [<path>]: the facts of a directory's entries"},
+		{"RETR", inAll, needsLogin | needsArg | reads, (*session).retrVerb, "", "RETR <path>: send a file"},
+		{"STOR", inAll, needsLogin | needsArg | writes | appends, (*session).storVerb, "", "STOR <path>: receive a file"},
+		{"APPE", inAll, needsLogin | needsArg | writes | appends, (*session).appeVerb, "", "APPE <path>: receive what is added to a file"},
+		{"STOU", inModern, needsLogin | writes | appends, (*session).stouVerb, "", "STOU [<path>]: receive a file under a new name"},
+		{"LIST", inModern, needsLogin | lists, (*session).listVerb, "", "LIST [<path>]: a listing"},
+		{"NLST", inAll, needsLogin | lists, (*session).nlstVerb, "", "NLST [<path>]: the names in a directory"},
+		{"MLSD", inModern, needsLogin | lists, (*session).mlsdVerb, "", "MLSD [<path>]: the facts of a directory's entries"},
 		{"MLST", inModern, needsLogin, (*session).mlstVerb, "", "MLST [<path>]: the facts of one entry"},
 		{"ABOR", inAll, interrupts, (*session).aborVerb, "", "ABOR: break off the transfer"},
 
@@ -81,24 +93,24 @@ func verbTable() []verb {
 		{"XCWD", inModern, needsLogin | needsArg, (*session).cwdVerb, "", "XCWD <path>: as CWD"},
 		{"CDUP", inModern, needsLogin, (*session).cdupVerb, "", "CDUP: go to the parent directory"},
 		{"XCUP", inModern, needsLogin, (*session).cdupVerb, "", "XCUP: as CDUP"},
-		{"MKD", inModern, needsLogin | needsArg, (*session).mkdVerb, "", "MKD <path>: make a directory"},
-		{"XMKD", inModern, needsLogin | needsArg, (*session).mkdVerb, "", "XMKD <path>: as MKD"},
-		{"RMD", inModern, needsLogin | needsArg, (*session).rmdVerb, "", "RMD <path>: remove an empty directory"},
-		{"XRMD", inModern, needsLogin | needsArg, (*session).rmdVerb, "", "XRMD <path>: as RMD"},
-		{"DELE", inAll, needsLogin | needsArg, (*session).deleVerb, "", "DELE <path>: delete a file"},
-		{"RNFR", inAll, needsLogin | needsArg, (*session).rnfrVerb, "", "RNFR <path>: what to rename"},
-		{"RNTO", inAll, needsLogin | needsArg, (*session).rntoVerb, "", "RNTO <path>: its new name"},
+		{"MKD", inModern, needsLogin | needsArg | writes | appends, (*session).mkdVerb, "", "MKD <path>: make a directory"},
+		{"XMKD", inModern, needsLogin | needsArg | writes | appends, (*session).mkdVerb, "", "XMKD <path>: as MKD"},
+		{"RMD", inModern, needsLogin | needsArg | deletes, (*session).rmdVerb, "", "RMD <path>: remove an empty directory"},
+		{"XRMD", inModern, needsLogin | needsArg | deletes, (*session).rmdVerb, "", "XRMD <path>: as RMD"},
+		{"DELE", inAll, needsLogin | needsArg | deletes, (*session).deleVerb, "", "DELE <path>: delete a file"},
+		{"RNFR", inAll, needsLogin | needsArg | writes, (*session).rnfrVerb, "", "RNFR <path>: what to rename"},
+		{"RNTO", inAll, needsLogin | needsArg | writes, (*session).rntoVerb, "", "RNTO <path>: its new name"},
 		{"SIZE", inModern, needsLogin | needsArg, (*session).sizeVerb, "SIZE", "SIZE <path>: the bytes a RETR would send"},
 		{"MDTM", inModern, needsLogin | needsArg, (*session).mdtmVerb, "MDTM", "MDTM <path>: when it was modified"},
-		{"MFMT", inModern, needsLogin | needsArg, (*session).mfmtVerb, "MFMT", "MFMT <YYYYMMDDHHMMSS> <path>: set when it was modified"},
+		{"MFMT", inModern, needsLogin | needsArg | writes, (*session).mfmtVerb, "MFMT", "MFMT <YYYYMMDDHHMMSS> <path>: set when it was modified"},
 		{"SITE", inModern, needsLogin | needsArg, (*session).siteVerb, "SITE CHMOD | SITE COPY", siteHelp},
 
-		{"HASH", inModern, needsLogin | needsArg, (*session).hashVerb, "", "HASH <path>: the digest of a file, by the algorithm of OPTS HASH"},
-		{"XSHA256", inModern, needsLogin | needsArg, digestVerb("XSHA256", "SHA-256"), "XSHA256", "XSHA256 <path>: the SHA-256 of a file"},
-		{"XSHA512", inModern, needsLogin | needsArg, digestVerb("XSHA512", "SHA-512"), "XSHA512", "XSHA512 <path>: the SHA-512 of a file"},
-		{"XSHA1", inModern, needsLogin | needsArg, digestVerb("XSHA1", "SHA-1"), "XSHA1", "XSHA1 <path>: the SHA-1 of a file"},
-		{"XMD5", inModern, needsLogin | needsArg, digestVerb("XMD5", "MD5"), "XMD5", "XMD5 <path>: the MD5 of a file"},
-		{"XCRC", inModern, needsLogin | needsArg, digestVerb("XCRC", "CRC32"), "XCRC", "XCRC <path>: the CRC32 of a file"},
+		{"HASH", inModern, needsLogin | needsArg | reads, (*session).hashVerb, "", "HASH <path>: the digest of a file, by the algorithm of OPTS HASH"},
+		{"XSHA256", inModern, needsLogin | needsArg | reads, digestVerb("XSHA256", "SHA-256"), "XSHA256", "XSHA256 <path>: the SHA-256 of a file"},
+		{"XSHA512", inModern, needsLogin | needsArg | reads, digestVerb("XSHA512", "SHA-512"), "XSHA512", "XSHA512 <path>: the SHA-512 of a file"},
+		{"XSHA1", inModern, needsLogin | needsArg | reads, digestVerb("XSHA1", "SHA-1"), "XSHA1", "XSHA1 <path>: the SHA-1 of a file"},
+		{"XMD5", inModern, needsLogin | needsArg | reads, digestVerb("XMD5", "MD5"), "XMD5", "XMD5 <path>: the MD5 of a file"},
+		{"XCRC", inModern, needsLogin | needsArg | reads, digestVerb("XCRC", "CRC32"), "XCRC", "XCRC <path>: the CRC32 of a file"},
 
 		{name: "SMNT", dialects: inModern, help: "SMNT: not implemented"},
 		{name: "MAIL", dialects: in1973, help: "MAIL: not implemented"},

@@ -1,0 +1,282 @@
+package ftpd
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestRights performs each verb as users who have one right each. A reply that begins with
+// 550 Permission is what who has not the right hears, and nobody else does.
+func TestRights(t *testing.T) {
+	for _, test := range []struct {
+		line string
+		data string // that is sent; "-" is that data is received
+		may  Rights
+	}{
+		{"RETR f", "-", Read}, {"HASH f", "", Read}, {"XMD5 f", "", Read}, {"SITE CPFR f", "", Read},
+		{"LIST", "-", List}, {"NLST", "-", List}, {"MLSD", "-", List}, {"STAT /", "", List},
+		{"STOR f", "x", Write}, {"STOR new", "x", Write | Append}, {"STOU", "x", Write | Append}, {"APPE f", "x", Write | Append}, {"APPE new", "x", Write | Append},
+		{"MKD new", "", Write | Append}, {"XMKD new", "", Write | Append},
+		{"RNFR f", "", Write}, {"MFMT 20020717210715 f", "", Write}, {"SITE CHMOD 600 f", "", Write},
+		{"DELE f", "", Delete}, {"RMD d", "", Delete}, {"XRMD d", "", Delete},
+		{"SIZE f", "", AllRights}, {"MDTM f", "", AllRights}, {"MLST f", "", AllRights}, {"CWD d", "", AllRights}, {"PWD", "", AllRights},
+	} {
+		t.Run(test.line, func(t *testing.T) {
+			for _, right := range []Rights{Read, Write, Append, Delete, List, 0} {
+				root := t.TempDir()
+				s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: root, Rights: right}}})
+				s.write("f", "abc")
+				if err := os.Mkdir(filepath.Join(root, "d"), 0o777); err != nil {
+					t.Fatal(err)
+				}
+				c := s.login()
+				refused := right != 0 && right&test.may == 0
+				var conn *net.TCPConn
+				if test.data != "" {
+					conn = c.data(c.pasv())
+				}
+				c.send(test.line)
+				r := c.reply()
+				if strings.HasPrefix(r, "550 Permission denied: ") || strings.Contains(r, "no right to write") {
+					if !refused {
+						t.Errorf("to who may %s: %q", right, r)
+					}
+					if entries, err := os.ReadDir(root); err != nil || len(entries) != 2 || s.read("f") != "abc" {
+						t.Errorf("something was done: %v, %v", entries, err)
+					}
+					continue
+				}
+				if refused || r[0] > '3' {
+					t.Errorf("to who may %s: %q", right, r)
+				}
+				switch test.data {
+				case "":
+					continue
+				case "-":
+					if _, err := io.Copy(io.Discard, conn); err != nil {
+						t.Error(err)
+					}
+				default:
+					if _, err := io.WriteString(conn, test.data); err != nil {
+						t.Error(err)
+					}
+				}
+				_ = conn.Close()
+				c.expect("226 ")
+			}
+		})
+	}
+}
+
+// TestRightsTable holds that each verb which is about files asks for a right, or is one of
+// those that everybody may give.
+func TestRightsTable(t *testing.T) {
+	free := []string{"PWD", "XPWD", "CWD", "XCWD", "CDUP", "XCUP", "SIZE", "MDTM", "MLST", "REST",
+		"PASV", "CPSV", "EPSV", "PORT", "EPRT", "LSTN", "SOCK", "SITE"} // and each service of SITE asks itself
+	for _, v := range verbTable() {
+		if v.gate&needsLogin != 0 && v.gate.rights() == 0 && !slices.Contains(free, v.name) {
+			t.Errorf("%s asks for no right", v.name)
+		}
+	}
+}
+
+// A copy within the site is no way around the right to write.
+func TestRightsOfCopy(t *testing.T) {
+	root := t.TempDir()
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: root, Rights: Read | Append}}})
+	s.write("f", "abc")
+	s.write("g", "other")
+	c := s.login()
+	c.do("SITE CPFR f", "350 ")
+	c.do("SITE CPTO g", "550 ")
+	c.do("SITE CPFR f", "350 ")
+	c.do("SITE CPTO new", "250 ")
+	if s.read("g") != "other" || s.read("new") != "abc" {
+		t.Error("the copy is wrong")
+	}
+}
+
+// TestHash logs in with a password of which the server knows only the hash, and holds that
+// what is remembered of it lets nobody in with another.
+func TestHash(t *testing.T) {
+	hash, err := HashPassword("sesame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Hash: hash, Root: t.TempDir()}}})
+	try := func(name, password, reply string) {
+		t.Helper()
+		c := s.dial()
+		c.do("USER "+name, "331 ")
+		c.do("PASS "+password, reply)
+	}
+	for range 2 {
+		try("u", "open", "530 ")
+		try("u", "sesame", "230 ")
+		try("u", "", "530 ")
+		try("u", hash, "530 ")
+		try("nobody", "sesame", "530 ")
+	}
+	other, err := HashPassword("sesame")
+	if err != nil || other == hash {
+		t.Errorf("the same hash twice, %v", err)
+	}
+}
+
+func TestServerThatCannotBe(t *testing.T) {
+	for name, s := range map[string]Server{
+		"no name":      {Users: []User{{Password: "p", Root: "/"}}},
+		"no root":      {Users: []User{{Name: "u", Password: "p"}}},
+		"twice":        {Users: []User{{Name: "u", Root: "/"}, {Name: "u", Root: "/"}}},
+		"no hash":      {Users: []User{{Name: "u", Hash: "secret", Root: "/"}}},
+		"a bad hash":   {Users: []User{{Name: "u", Hash: "$argon2id$v=19$m=64,t=0,p=0$c29tZXNhbHQ$c29tZXNhbHRzb21lc2FsdA", Root: "/"}}},
+		"ports":        {PassivePorts: PortRange{2000, 1999}},
+		"low ports":    {PassivePorts: PortRange{1, 1999}},
+		"IPv6 as PASV": {PublicAddress: netip.MustParseAddr("2001:db8::7")},
+		"dialect":      {Dialect: "1850"},
+	} {
+		if _, err := NewService(s); err == nil {
+			t.Errorf("%s: it can be", name)
+		}
+	}
+}
+
+// TestPassivePorts listens in the range, and nowhere else when that is exhausted; and tells
+// the public address.
+func TestPassivePorts(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // a port that is taken
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	taken := uint16(ln.Addr().(*net.TCPAddr).Port)
+	if taken > 65000 {
+		taken -= 2
+	}
+	s := startSite(t, "127.0.0.1", Server{PassivePorts: PortRange{taken, taken + 2}})
+	var sessions []*client
+	seen := make(map[string]bool)
+	for {
+		c := s.login()
+		sessions = append(sessions, c)
+		c.send("EPSV")
+		r := c.reply()
+		if strings.HasPrefix(r, "425 ") {
+			break
+		}
+		port, err := strconv.Atoi(strings.Trim(r[strings.Index(r, "("):], "(|)"))
+		if err != nil || uint16(port) < taken || uint16(port) > taken+2 || seen[r] || len(sessions) > 3 {
+			t.Fatalf("%s: not in %d to %d, or twice", r, taken, taken+2)
+		}
+		seen[r] = true
+	}
+	if len(seen) == 0 {
+		t.Skip("all three ports are somebody else's")
+	}
+	sessions[0].do("ABOR", "225 ") // gives the port back
+	sessions[len(sessions)-1].do("EPSV", "229 ")
+}
+
+func TestPublicAddress(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{PublicAddress: netip.MustParseAddr("192.0.2.7")})
+	s.write("f", "abc")
+	c := s.login()
+	if at := c.pasv(); !strings.HasPrefix(at, "192.0.2.7:") {
+		t.Errorf("PASV tells %s", at)
+	}
+	_, port, _ := strings.Cut(c.pasv(), ":")
+	conn := c.data("127.0.0.1:" + port)
+	c.do("RETR f", "150 ")
+	if b, err := io.ReadAll(conn); err != nil || string(b) != "abc" {
+		t.Errorf("%q, %v", b, err)
+	}
+	_ = conn.Close()
+	c.expect("226 ")
+}
+
+// TestChange gives a service other settings while sessions are there.
+func TestChange(t *testing.T) {
+	root := t.TempDir()
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: root}}, Limits: Limits{SessionsPerUser: 3}})
+	before := s.login()
+	if err := s.service.Change(Server{Dialect: "1850"}); err == nil {
+		t.Fatal("it took what cannot be")
+	}
+	s.login()
+	if err := s.service.Change(Server{Users: []User{{Name: "u", Password: "q", Root: root, Rights: Read}}, Limits: Limits{SessionsPerUser: 3, LoginDelay: -1}}); err != nil {
+		t.Fatal(err)
+	}
+	after := s.dial()
+	after.do("USER u", "331 ")
+	after.do("PASS p", "530 ")
+	after.do("USER u", "331 ")
+	after.do("PASS q", "230 ")
+	after.do("MKD d", "550 ")
+	before.do("MKD d", "257 ")
+	// The sessions from before are counted.
+	third := s.dial()
+	third.do("USER u", "331 ")
+	third.do("PASS q", "421 ")
+}
+
+// TestLeave ends a service while one session has nothing to do, one is not logged in, one
+// sends a file and has more to say behind it, and one receives.
+func TestLeave(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{})
+	s.write("f", strings.Repeat("0123456789", 1<<20))
+	idle, stranger, getter, putter := s.login(), s.dial(), s.login(), s.login()
+	get := getter.data(getter.pasv())
+	getter.do("RETR f", "150 ")
+	put := putter.data(putter.pasv())
+	putter.do("STOR up", "150 ")
+	putter.send("RNFR up", "RNTO whole")
+	s.service.Leave()
+	for _, c := range []*client{idle, stranger} {
+		c.expect("421 ")
+		c.closed()
+	}
+	if conn, err := net.DialTimeout("tcp", s.addr, patience); err == nil {
+		turnedAway(t, conn)
+		_ = conn.Close()
+	}
+	select {
+	case err := <-s.ended:
+		t.Fatalf("it ended while files were on their way: %v", err)
+	default:
+	}
+	if b, err := io.ReadAll(get); err != nil || len(b) != 10<<20 {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	_ = get.Close()
+	getter.expect("226 ")
+	getter.expect("421 ")
+	getter.closed()
+	if _, err := io.WriteString(put, "abc"); err != nil {
+		t.Error(err)
+	}
+	_ = put.Close()
+	putter.expect("226 ")
+	putter.expect("350 ")
+	putter.expect("250 ")
+	putter.expect("421 ")
+	if s.read("whole") != "abc" {
+		t.Error("what was said before is not done")
+	}
+	select {
+	case err := <-s.ended:
+		close(s.ended)
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("it does not end")
+	}
+}
