@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -70,10 +71,13 @@ func editorCommand(ctx context.Context, file string) *exec.Cmd {
 	return exec.CommandContext(ctx, words[0], append(words[1:], file)...)
 }
 
+// errSignal is the cause of the end of a context by a signal.
+var errSignal = errors.New("a signal came")
+
 // untilSignal returns a context that ends with the first of the signals, but not
 // with an interrupt while the editor runs.
 func (e *editor) untilSignal(ctx context.Context, signals ...os.Signal) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	came := make(chan os.Signal, 1)
 	signal.Notify(came, signals...)
 	watched := make(chan struct{})
@@ -85,7 +89,7 @@ func (e *editor) untilSignal(ctx context.Context, signals ...os.Signal) (context
 				if s == os.Interrupt && e.running.Load() {
 					continue
 				}
-				cancel()
+				cancel(errSignal)
 			case <-ctx.Done():
 				return
 			}
@@ -93,7 +97,7 @@ func (e *editor) untilSignal(ctx context.Context, signals ...os.Signal) (context
 	}()
 	return ctx, func() {
 		signal.Stop(came)
-		cancel()
+		cancel(nil)
 		<-watched
 	}
 }

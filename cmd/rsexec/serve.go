@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
@@ -12,26 +12,39 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"rsexec/sites"
 	"rsexec/sites/ftpd"
 )
 
-// serveCommand is a site server.
+// serveCommand is a site server, and what belongs to one.
 type serveCommand struct {
-	Listen       string   `help:"Address and port of the control connections; port 0 takes a free one." default:"127.0.0.1:2121" placeholder:"ADDR"`
-	Root         string   `help:"The folder that is the user's /." required:"" type:"existingdir" placeholder:"DIR"`
-	User         string   `help:"The user who may log in." required:"" placeholder:"NAME"`
-	PasswordFile string   `help:"The file whose first line is the password." required:"" type:"existingfile" placeholder:"FILE"`
-	AllowPeer    []string `help:"A host or network that may be the other end of a data connection, beside the user's host; repeatable." placeholder:"CIDR"`
-	Dialect      string   `help:"Which commands and reply codes are spoken: modern, or those of 1973 with the proposal of RFC 438 or RFC 478." enum:"modern,rfc438,rfc478" default:"modern"`
-	TLSCert      string   `name:"tls-cert" help:"The file with this site's certificate in PEM, and those that certify it; with it the site has TLS." type:"existingfile" placeholder:"FILE"`
-	TLSKey       string   `name:"tls-key" help:"The file with the certificate's key in PEM, if it is not in the same file." type:"existingfile" placeholder:"FILE"`
-	TLSRequire   bool     `name:"tls-require" help:"Refuse passwords and data that are not over TLS."`
-	Implicit     bool     `help:"Begin each control connection with TLS, as ftps:// wants it."`
-	TLSPeer      []string `name:"tls-peer" help:"Which other sites may be at the other end of data over TLS: a PEM file of authorities or of the sites' own certificates, or the SHA-256 of a certificate in hex; repeatable." placeholder:"FILE|SHA256"`
+	What string `arg:"" optional:"" enum:"run,passwd" default:"run" help:"run: serve, which is meant where nothing is named; passwd: ask for the password of --user and print the lines of the settings that have its hash."`
+
+	Config string `help:"The file with the settings, of users above all; SIGHUP has it read again. It takes the place of the flags below." type:"existingfile" placeholder:"FILE"`
+	Log    string `help:"The form of the records on standard error: text or json." enum:"text,json" default:"text"`
+
+	Listen        string   `help:"Address and port of the control connections; port 0 takes a free one." default:"127.0.0.1:2121" placeholder:"ADDR"`
+	Root          string   `help:"The folder that is the user's /." type:"existingdir" placeholder:"DIR"`
+	User          string   `help:"The user who may log in." placeholder:"NAME"`
+	PasswordFile  string   `help:"The file whose first line is the password; without it the password is asked for." type:"existingfile" placeholder:"FILE"`
+	Rights        []string `help:"What the user may do: read, write, append, delete, list; all, if none is named." placeholder:"RIGHT"`
+	AllowPeer     []string `help:"A host or network that may be the other end of a data connection, beside the user's host; repeatable." placeholder:"CIDR"`
+	PassivePorts  string   `help:"The ports where it listens for data connections, as 50000-50999." placeholder:"FROM-TO"`
+	PublicAddress string   `help:"The IPv4 address that it tells for them, where an address translator is before it." placeholder:"ADDR"`
+	Dialect       string   `help:"Which commands and reply codes are spoken: modern, or those of 1973 with the proposal of RFC 438 or RFC 478." enum:"modern,rfc438,rfc478" default:"modern"`
+	TLSCert       string   `name:"tls-cert" help:"The file with this site's certificate in PEM, and those that certify it; with it the site has TLS." placeholder:"FILE"`
+	TLSKey        string   `name:"tls-key" help:"The file with the certificate's key in PEM, if it is not in the same file." type:"existingfile" placeholder:"FILE"`
+	SelfSigned    bool     `help:"Make a certificate that certifies itself, if there is none yet, and print its SHA-256, by which others know it."`
+	TLSRequire    bool     `name:"tls-require" help:"Refuse passwords and data that are not over TLS."`
+	Implicit      bool     `help:"Begin each control connection with TLS, as ftps:// wants it."`
+	TLSPeer       []string `name:"tls-peer" help:"Which other sites may be at the other end of data over TLS: a PEM file of authorities or of the sites' own certificates, or the SHA-256 of a certificate in hex; repeatable." placeholder:"FILE|SHA256"`
 
 	MaxSessions        int           `help:"How many sessions there may be at a time; 0 is no limit." default:"500" placeholder:"N"`
 	MaxSessionsPerHost int           `help:"How many of them may be of one host; 0 is no limit." default:"50" placeholder:"N"`
@@ -40,96 +53,203 @@ type serveCommand struct {
 
 // Run is called by kong.
 func (s *serveCommand) Run(ctx context.Context, std streams) error {
-	password, err := os.ReadFile(s.PasswordFile)
+	if s.What == "passwd" {
+		return s.passwd(std)
+	}
+	load, err := s.loader(std)
+	if err != nil {
+		return err
+	}
+	settings, err := load()
+	if err != nil {
+		return err
+	}
+	if settings.pin != "" {
+		fmt.Fprintf(std.out, "certificate in %s; others know it by tls-pin=%s\n", settings.TLS.Certificate, settings.pin)
+	}
+	var handler slog.Handler = slog.NewTextHandler(std.err, nil)
+	if s.Log == "json" {
+		handler = slog.NewJSONHandler(std.err, nil)
+	}
+	log := slog.New(handler)
+	server, err := settings.server(log)
+	if err != nil {
+		return err
+	}
+	service, err := ftpd.NewService(server)
 	if err != nil {
 		return &sites.Error{Op: "serve", Kind: sites.Usage, Err: err}
 	}
-	line, _, _ := strings.Cut(string(password), "\n")
-	server := ftpd.Server{
-		Users:   []ftpd.User{{Name: s.User, Password: strings.TrimSuffix(line, "\r"), Root: s.Root}},
-		Dialect: ftpd.Dialect(s.Dialect),
-		Logger:  slog.New(slog.NewTextHandler(std.err, nil)),
-	}
-	for _, text := range s.AllowPeer {
-		peer, err := parsePeer(text)
-		if err != nil {
-			return &sites.Error{Op: "--allow-peer " + text, Kind: sites.Usage, Err: err}
+	ctx, end := untilSecond(ctx, service, log)
+	defer end()
+	reload := func() {
+		next, err := load()
+		if err == nil {
+			server, err = next.server(log)
 		}
-		server.AllowPeers = append(server.AllowPeers, peer)
+		if err == nil {
+			err = service.Change(server)
+		}
+		if err != nil {
+			log.Error("settings stay as they are", "error", err)
+			return
+		}
+		log.Info("settings read again")
 	}
-	if err := s.secure(&server); err != nil {
-		return err
+	defer onHangup(reload)()
+	serving, ctx := errgroup.WithContext(ctx)
+	for _, address := range settings.Listen {
+		listener, err := ftpd.Listen(ctx, address)
+		if err != nil {
+			end()
+			return errors.Join(&sites.Error{Op: "serve", Kind: sites.Other, Err: err}, serving.Wait())
+		}
+		fmt.Fprintf(std.out, "serving %s at %s\n", settings.what(), listener.Addr())
+		serving.Go(func() error { return service.Serve(ctx, listener) })
 	}
-	if err := s.limit(&server); err != nil {
-		return err
-	}
-	listener, err := ftpd.Listen(ctx, s.Listen)
-	if err != nil {
-		return &sites.Error{Op: "serve", Kind: sites.Other, Err: err}
-	}
-	fmt.Fprintf(std.out, "serving %s at %s\n", s.Root, listener.Addr())
-	return server.Serve(ctx, listener)
+	return serving.Wait()
 }
 
-// limit gives the server what the flags say about limits.
-func (s *serveCommand) limit(server *ftpd.Server) error {
+// loader returns what reads the settings: the file, or the flags.
+func (s *serveCommand) loader(std streams) (func() (*siteSettings, error), error) {
+	if s.Config != "" {
+		if s.Root != "" || s.User != "" {
+			return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Msg: "the users are in the file of --config", Hint: "leave out --root and --user, or --config"}
+		}
+		return func() (*siteSettings, error) {
+			settings, err := readSettings(s.Config)
+			if err != nil {
+				return nil, err
+			}
+			return settings, settings.ensureCertificate()
+		}, nil
+	}
+	if s.Root == "" || s.User == "" {
+		return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Msg: "nobody could log in", Hint: "give --root and --user, or --config"}
+	}
+	if s.PasswordFile == "" {
+		password, err := newPassword(std, "Password of "+s.User+": ")
+		return func() (*siteSettings, error) { return s.settings(password) }, err
+	}
+	return func() (*siteSettings, error) {
+		text, err := os.ReadFile(s.PasswordFile)
+		if err != nil {
+			return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Err: err}
+		}
+		line, _, _ := strings.Cut(string(text), "\n")
+		return s.settings(strings.TrimSuffix(line, "\r"))
+	}, nil
+}
+
+// settings are those that the flags say.
+func (s *serveCommand) settings(password string) (*siteSettings, error) {
 	for _, f := range []struct {
 		flag  string
 		value int
-		limit *int
-	}{
-		{"--max-sessions", s.MaxSessions, &server.Limits.Sessions},
-		{"--max-sessions-per-host", s.MaxSessionsPerHost, &server.Limits.SessionsPerHost},
-	} {
+	}{{"--max-sessions", s.MaxSessions}, {"--max-sessions-per-host", s.MaxSessionsPerHost}} {
 		if f.value < 0 {
-			return &sites.Error{Op: "serve", Kind: sites.Usage, Err: fmt.Errorf("%s has to be a number of sessions, or 0", f.flag)}
-		}
-		*f.limit = f.value
-		if f.value == 0 {
-			*f.limit = -1
+			return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Msg: f.flag + " has to be a number of sessions, or 0"}
 		}
 	}
 	if s.IdleTimeout <= 0 {
-		return &sites.Error{Op: "serve", Kind: sites.Usage, Err: errors.New("--idle-timeout has to be more than 0")}
+		return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Msg: "--idle-timeout has to be more than 0"}
 	}
-	server.IdleTimeout = s.IdleTimeout
+	settings := &siteSettings{
+		Listen: []string{s.Listen}, Dialect: s.Dialect, AllowPeers: s.AllowPeer, PassivePorts: s.PassivePorts, PublicAddress: s.PublicAddress,
+		TLS:    tlsSettings{s.TLSCert, s.TLSKey, s.SelfSigned, s.TLSRequire, s.Implicit, s.TLSPeer},
+		Limits: limitSettings{Sessions: &s.MaxSessions, SessionsPerHost: &s.MaxSessionsPerHost, Idle: duration(s.IdleTimeout)},
+		User:   map[string]userSettings{s.User: {Root: s.Root, Rights: s.Rights}}, password: password,
+	}
+	return settings, settings.ensureCertificate()
+}
+
+// untilSecond returns a context that ends with the second signal to end, or with ctx if
+// that ends otherwise; with the first one the service is left: files that are on their way
+// arrive.
+func untilSecond(ctx context.Context, service *ftpd.Service, log *slog.Logger) (context.Context, func()) {
+	hard, end := context.WithCancel(context.WithoutCancel(ctx))
+	came := make(chan os.Signal, 2)
+	signal.Notify(came, os.Interrupt, syscall.SIGTERM)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-ctx.Done():
+		case <-hard.Done():
+			return
+		}
+		if !errors.Is(context.Cause(ctx), errSignal) {
+			end()
+			return
+		}
+		log.Info("ending when the files that are on their way have arrived; another signal ends at once")
+		service.Leave()
+		<-came // the first one, which ended ctx as well
+		select {
+		case <-came:
+			end()
+		case <-hard.Done():
+		}
+	}()
+	return hard, func() {
+		signal.Stop(came)
+		end()
+		<-watched
+	}
+}
+
+// passwd prints the hash of a password as the settings have it.
+func (s *serveCommand) passwd(std streams) error {
+	if s.User == "" {
+		return &sites.Error{Op: "serve passwd", Kind: sites.Usage, Msg: "whose password is it?", Hint: "give --user NAME"}
+	}
+	password, err := newPassword(std, "Password of "+s.User+": ")
+	if err != nil {
+		return err
+	}
+	hash, err := ftpd.HashPassword(password)
+	if err != nil {
+		return &sites.Error{Op: "serve passwd", Kind: sites.Other, Err: err}
+	}
+	fmt.Fprintf(std.out, "[user.%q]\npassword = %q\n", s.User, hash)
 	return nil
 }
 
-// secure gives the server what the flags say about TLS.
-func (s *serveCommand) secure(server *ftpd.Server) error {
-	if s.TLSCert == "" {
-		if s.TLSKey != "" || s.TLSRequire || s.Implicit || len(s.TLSPeer) > 0 {
-			return &sites.Error{Op: "serve", Kind: sites.Usage, Err: errors.New("TLS needs a certificate"), Hint: "give --tls-cert as well"}
+// newPassword asks for a password, twice; where there is no terminal it is the first line of
+// the input.
+func newPassword(std streams, question string) (string, error) {
+	if !isTerminal(std.in) {
+		line, err := bufio.NewReader(std.in).ReadString('\n')
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" {
+			return "", &sites.Error{Kind: sites.Usage, Msg: "no password", Err: err, Hint: "give it on standard input, or with --password-file"}
 		}
-		return nil
+		return line, nil
 	}
-	key := s.TLSKey
-	if key == "" {
-		key = s.TLSCert
-	}
-	own, err := tls.LoadX509KeyPair(s.TLSCert, key)
+	first, err := ask(std, question, true)
 	if err != nil {
-		return &sites.Error{Op: "--tls-cert " + s.TLSCert, Kind: sites.Usage, Err: err}
+		return "", err
 	}
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
-	server.RequireTLS, server.Implicit = s.TLSRequire, s.Implicit
-	for _, text := range s.TLSPeer {
-		if err := addTrust(&server.Peers, text); err != nil {
-			return &sites.Error{Op: "--tls-peer " + text, Kind: sites.Usage, Err: err}
-		}
+	second, err := ask(std, "Once more: ", true)
+	switch {
+	case err != nil:
+		return "", err
+	case first == "":
+		return "", &sites.Error{Kind: sites.Usage, Msg: "an empty password is none"}
+	case first != second:
+		return "", &sites.Error{Kind: sites.Usage, Msg: "the two passwords differ"}
 	}
-	return nil
+	return first, nil
 }
 
 // addTrust adds the certificate of a SHA-256 in hex, which may have colons, or those of
 // a PEM file: authorities are trusted with what they certify, others as they are.
-func addTrust(trust *ftpd.PeerTrust, text string) error {
+func addTrust(trust *ftpd.PeerTrust, text string, path func(string) string) error {
 	if pin, err := hex.DecodeString(strings.ReplaceAll(text, ":", "")); err == nil && len(pin) == sha256.Size {
 		trust.Pins = append(trust.Pins, [sha256.Size]byte(pin))
 		return nil
 	}
-	rest, err := os.ReadFile(text)
+	rest, err := os.ReadFile(path(text))
 	if err != nil {
 		return err
 	}

@@ -127,15 +127,19 @@ func TestServeTLSRefusals(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("p\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for want, args := range map[string][]string{
 		"give --tls-cert":             {"--tls-require"},
 		"TLS needs a certificate":     {"--tls-peer", cert},
-		"--tls-cert " + cert:          {"--tls-cert", cert}, // no key in it
+		"certificate " + cert:         {"--tls-cert", cert}, // no key in it
 		"no certificate in it":        {"--tls-cert", cert, "--tls-key", key, "--tls-peer", empty},
-		"--tls-peer 00:11":            {"--tls-cert", cert, "--tls-key", key, "--tls-peer", "00:11"},
+		"of another site 00:11":       {"--tls-cert", cert, "--tls-key", key, "--tls-peer", "00:11"},
 		"failed to find any PEM data": {"--tls-cert", empty, "--tls-key", key},
 	} {
-		command := parsedServe(t, append([]string{"--listen", "127.0.0.1:0", "--root", t.TempDir(), "--user", "u", "--password-file", empty}, args...))
+		command := parsedServe(t, append([]string{"--listen", "127.0.0.1:0", "--root", t.TempDir(), "--user", "u", "--password-file", password}, args...))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		if err := command.Run(ctx, streams{out: io.Discard, err: io.Discard}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q in it", args, err, want)
@@ -152,7 +156,7 @@ func TestAddTrust(t *testing.T) {
 	pin := sha256.Sum256(issued.Certificate[0])
 	var trust ftpd.PeerTrust
 	for _, text := range []string{authority.File(), cert, fmt.Sprintf("%X", pin)} {
-		if err := addTrust(&trust, text); err != nil {
+		if err := addTrust(&trust, text, filepath.Clean); err != nil {
 			t.Fatal(err)
 		}
 	}
