@@ -40,6 +40,7 @@ type siteSettings struct {
 	AllowPeers    []string                 `toml:"allow-peers"`
 	PassivePorts  string                   `toml:"passive-ports"`
 	PublicAddress string                   `toml:"public-address"`
+	Sync          string                   `toml:"sync"` // file or none; file if it is empty
 	TLS           tlsSettings              `toml:"tls"`
 	Limits        limitSettings            `toml:"limits"`
 	Group         map[string]groupSettings `toml:"group"`
@@ -186,6 +187,13 @@ func (s *siteSettings) server(log *slog.Logger) (server ftpd.Server, err error) 
 	}
 	if server.PassivePorts, err = parsePorts(s.PassivePorts); err != nil {
 		return wrong("passive ports "+s.PassivePorts, err)
+	}
+	switch s.Sync {
+	case "", "file":
+		server.Sync = true
+	case "none":
+	default:
+		return wrong("sync", fmt.Errorf("%q is neither file nor none", s.Sync))
 	}
 	if s.PublicAddress != "" {
 		if server.PublicAddress, err = netip.ParseAddr(s.PublicAddress); err != nil {

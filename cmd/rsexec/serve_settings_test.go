@@ -149,6 +149,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		"passive-ports = \"5\"\n" + good:                        "passive ports 5: want FROM-TO",
 		"passive-ports = \"1-x\"\n" + good:                      `"x" is no port`,
 		"public-address = \"here\"\n" + good:                    "public address",
+		"sync = \"some\"\n" + good:                              `sync: "some" is neither`,
 		"allow-peers = [\"x\"]\n" + good:                        "allowed peer x",
 		"[tls]\nrequired = true\n" + good:                       "TLS needs a certificate",
 		"[limits]\nidle = \"soon\"\n" + good:                    "serve.toml:2",

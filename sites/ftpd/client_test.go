@@ -27,12 +27,12 @@ const patience = 10 * time.Second
 // site is a server under test.
 type site struct {
 	service *Service
-	t      testing.TB
-	addr   string
-	root   string
-	cancel context.CancelFunc
-	log    *records
-	ended  chan error
+	t       testing.TB
+	addr    string
+	root    string
+	cancel  context.CancelFunc
+	log     *records
+	ended   chan error
 }
 
 // records is a log as text.

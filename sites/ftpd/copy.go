@@ -78,6 +78,7 @@ type fileCopy struct {
 	f       *os.File // the copy
 	partial string   // its name until then
 	name    string
+	sync    bool
 }
 
 // openCopy makes the file that source is copied to. It has the permissions of
@@ -95,7 +96,7 @@ func (s *session) openCopy(source *os.File, name string) (*fileCopy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fileCopy{root: s.root, source: source, f: f, partial: partial, name: name}, nil
+	return &fileCopy{root: s.root, source: source, f: f, partial: partial, name: name, sync: s.svc.sync}, nil
 }
 
 // replaceable returns an error if there is a file of that name that a STOR could
@@ -143,6 +144,11 @@ func (c *fileCopy) move(ctx context.Context, t *transfer) error {
 // not whole.
 func (c *fileCopy) settle(err error) error {
 	_ = c.source.Close() // nothing was written to it
+	if err == nil && c.sync {
+		if serr := c.f.Sync(); serr != nil {
+			err = &fileError{serr}
+		}
+	}
 	if cerr := c.f.Close(); err == nil && cerr != nil {
 		err = &fileError{cerr}
 	}
@@ -155,6 +161,12 @@ func (c *fileCopy) settle(err error) error {
 		if rerr := c.root.Remove(relative(c.partial)); rerr != nil {
 			err = errors.Join(err, fmt.Errorf("remove: %w", rerr))
 		}
+		return err
 	}
-	return err
+	if c.sync {
+		if serr := syncFolder(c.root, c.name); serr != nil {
+			return &fileError{serr}
+		}
+	}
+	return nil
 }

@@ -182,6 +182,14 @@ func (s *session) rntoVerb(_ context.Context, arg string) {
 		s.reply(renameFailed, name, reason(err))
 		return
 	}
+	if s.svc.sync {
+		// The folder that the file left is written with it, or later: a name too many is
+		// no loss.
+		if err := syncFolder(s.root, name); err != nil {
+			s.reply(localError, name, reason(err))
+			return
+		}
+	}
 	s.reply(renamed, name)
 }
 

@@ -89,6 +89,11 @@ type Server struct {
 	// that is not the user's own. This server shows its own certificate there.
 	Peers PeerTrust
 
+	// Sync has what was received on disk, with its name, before a transfer is said to be
+	// complete: not even the end of the system takes it away then. So it is with a copy
+	// within the site and with a rename.
+	Sync bool
+
 	// Logger gets one record "command" for each command, one "reply" for each
 	// reply, one "transfer" for each transfer, one "digest" for each digest and one
 	// "copy" for each copy that was begun, all at Info and with the attributes
@@ -198,6 +203,7 @@ type settings struct {
 	security    *security // nil: no TLS
 	requireTLS  bool
 	implicit    bool
+	sync        bool
 	dialect     dialect
 	verbs       map[string]verb
 	order       []string // the verbs in the order of the table
@@ -217,6 +223,7 @@ func (s *Server) resolve(v *Service) (*settings, error) {
 		public:      s.PublicAddress,
 		requireTLS:  s.RequireTLS,
 		implicit:    s.Implicit,
+		sync:        s.Sync,
 		log:         s.Logger,
 		idleTimeout: s.IdleTimeout,
 		dataTimeout: s.DataTimeout,

@@ -9,6 +9,9 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path"
+	"runtime"
+
 	"rsexec/sites/lines"
 )
 
@@ -88,6 +91,7 @@ type fileSink struct {
 	name      string
 	f         *os.File
 	image     bool
+	sync      bool
 	created   bool  // by this transfer
 	appending bool  // add at the end; else cut to start first
 	start     int64 // where the received bytes begin
@@ -95,7 +99,7 @@ type fileSink struct {
 }
 
 func (s *session) sink(f *os.File, name string, created bool) *fileSink {
-	return &fileSink{root: s.root, name: name, f: f, image: s.image, created: created}
+	return &fileSink{root: s.root, name: name, f: f, image: s.image, sync: s.svc.sync, created: created}
 }
 
 // openSink opens a file to receive into, from an offset on; it creates it if
@@ -208,6 +212,9 @@ func sinkFault(err error) error {
 // file that the transfer created goes away, and one that it added to is cut back
 // to what it was.
 func (p *fileSink) settle(err error) error {
+	if err == nil && p.sync {
+		err = p.persist()
+	}
 	var file *fileError
 	undo := err != nil && (!p.moving || errors.As(err, &file))
 	if undo && p.appending && p.moving && !p.created {
@@ -225,4 +232,29 @@ func (p *fileSink) settle(err error) error {
 		}
 	}
 	return err
+}
+
+// persist has the file on disk, and its name.
+func (p *fileSink) persist() error {
+	err := p.f.Sync()
+	if err == nil && p.created {
+		err = syncFolder(p.root, p.name)
+	}
+	if err != nil {
+		return &fileError{err}
+	}
+	return nil
+}
+
+// syncFolder has the folder of a file on disk, with the name of the file in it.
+func syncFolder(root *os.Root, name string) error {
+	if runtime.GOOS == "windows" {
+		return nil // where a folder cannot be
+	}
+	folder, err := root.Open(relative(path.Dir(name)))
+	if err != nil {
+		return err
+	}
+	err = folder.Sync()
+	return errors.Join(err, folder.Close())
 }
