@@ -63,6 +63,19 @@ var dialogues = []struct {
 		{`RMD a"b`, "250 "}, {"RMD /", "550 "}, {"XMKD d", "257 "}, {"XCWD d", "250 "}, {"XCUP", "250 "}, {"XRMD d", "250 "},
 		{"RETR f\x00", "501 "}, {"RETR f\rg", "501 "},
 	}},
+	{"facts", Modern, [][2]string{
+		{"MFF Modify=20020717210715; f", "530 "},
+		{"USER u", "331 "}, {"PASS p", "230 "}, {"OPTS MLST modify;UNIX.mode;", "200 "},
+		{"MFF Modify=20020717210715;UNIX.mode=0640; f", "213 Modify=20020717210715;UNIX.mode=0640; /f"}, {"MDTM f", "213 20020717210715"},
+		{"mff modify=20030717210715; ./f", "213 modify=20030717210715; /f"}, {"MDTM f", "213 20030717210715"},
+		{"MFF unix.MODE=600; f", "213 unix.MODE=600; /f"},
+		{"MFF Modify=20040717210715;Create=20040717210715; f", "504 MFF does not set Create"}, {"MFF UNIX.mode=644;Size=3; f", "504 "},
+		{"MFF Modify=20040717210715;UNIX.mode=4755; f", "501 "}, {"MFF Modify=20040717210715;UNIX.mode=1777; f", "501 "}, {"MFF UNIX.mode=644;Modify=2004; f", "501 "},
+		{"MFF UNIX.mode=u+x; f", "501 "}, {"MFF UNIX.mode; f", "501 "}, {"MFF UNIX.mode=644;unix.mode=600; f", "501 "}, {"MFF UNIX.mode=644;UNIX.mode=644; f", "501 "},
+		{"MFF Modify=20040717210715 f", "501 "}, {"MFF Modify=20040717210715;", "501 "}, {"MFF Modify=20040717210715; ", "501 "}, {"MFF ; f", "504 "}, {"MFF", "501 "}, {"MFF f", "501 "},
+		{"MFF Modify=20040717210715; none", "550 /none: not found"}, {"MFF Modify=20040717210715; f\x00", "501 "},
+		{"MDTM f", "213 20030717210715"},
+	}},
 	{"digests", Modern, [][2]string{
 		{"HASH f", "530 "}, {"XCRC f", "530 "}, {"OPTS HASH", "200 SHA-256"},
 		{"USER u", "331 "}, {"PASS p", "230 "},
@@ -287,7 +300,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n SITE CHMOD\r\n SITE COPY\r\n" +
+	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // timeVal is the form of a time in RFC 3659 section 2.3, in UTC.
@@ -224,16 +223,21 @@ func (s *session) mdtmVerb(_ context.Context, arg string) {
 // mfmtVerb performs MFMT (draft-somers-ftp-mfxx section 3).
 func (s *session) mfmtVerb(_ context.Context, arg string) {
 	stamp, arg, found := strings.Cut(arg, " ")
-	at, err := time.Parse(timeVal, stamp)
+	set, err := parseModify(stamp)
 	if !found || arg == "" || err != nil {
 		s.reply(badSyntax, "MFMT takes YYYYMMDDHHMMSS and a pathname")
 		return
 	}
+	s.setModified(stamp, arg, set)
+}
+
+// setModified sets when a file was modified and says so.
+func (s *session) setModified(stamp, arg string, set change) {
 	name, ok := s.pathname(arg)
 	if !ok {
 		return
 	}
-	if err := s.root.Chtimes(relative(name), time.Time{}, at); err != nil {
+	if err := set(s.root, name); err != nil {
 		s.refuse(name, err)
 		return
 	}

@@ -2,8 +2,6 @@ package ftpd
 
 import (
 	"context"
-	"io/fs"
-	"strconv"
 	"strings"
 )
 
@@ -29,12 +27,11 @@ func (s *session) siteVerb(ctx context.Context, arg string) {
 }
 
 // siteCHMOD performs SITE CHMOD, which no document specifies: a mode in octal, a
-// blank, a pathname. The bits for setuid, setgid and sticky are refused: what a
-// user of this site stores must not run as the one that the server runs as.
+// blank, a pathname.
 func (s *session) siteCHMOD(arg string) {
 	octal, arg, _ := strings.Cut(arg, " ")
-	mode, err := strconv.ParseUint(octal, 8, 32)
-	if err != nil || mode > 0o777 || arg == "" {
+	set, err := parseMode(octal)
+	if err != nil || arg == "" {
 		s.reply(badSyntax, "CHMOD takes a mode from 0 to 777, in octal, and a pathname")
 		return
 	}
@@ -42,7 +39,7 @@ func (s *session) siteCHMOD(arg string) {
 	if !ok {
 		return
 	}
-	if err := s.root.Chmod(relative(name), fs.FileMode(mode)); err != nil {
+	if err := set(s.root, name); err != nil {
 		s.refuse(name, err)
 		return
 	}

@@ -91,6 +91,7 @@ func verbTable() []verb {
 		{"SIZE", inModern, needsLogin | needsArg, (*session).sizeVerb, "SIZE", "SIZE <path>: the bytes a RETR would send"},
 		{"MDTM", inModern, needsLogin | needsArg, (*session).mdtmVerb, "MDTM", "MDTM <path>: when it was modified"},
 		{"MFMT", inModern, needsLogin | needsArg, (*session).mfmtVerb, "MFMT", "MFMT <YYYYMMDDHHMMSS> <path>: set when it was modified"},
+		{"MFF", inModern, needsLogin | needsArg, (*session).mffVerb, "MFF Modify;UNIX.mode;", "MFF <fact>=<value>;... <path>: set facts of a file"},
 		{"SITE", inModern, needsLogin | needsArg, (*session).siteVerb, "SITE CHMOD | SITE COPY", siteHelp},
 
 		{"HASH", inModern, needsLogin | needsArg, (*session).hashVerb, "", "HASH <path>: the digest of a file, by the algorithm of OPTS HASH"},
