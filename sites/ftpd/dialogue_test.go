@@ -94,6 +94,23 @@ var dialogues = []struct {
 		{"RNFR f", "350 "}, {"RNTO a 0 1", "250 "}, {"HASH a 0 1", "213 CRC32 0-3 352441c2 a 0 1"}, {"XCRC a 0 1", "250 352441C2"},
 		{"REIN", "220 "}, {"OPTS HASH", "200 SHA-256"},
 	}},
+	{"ranges", Modern, [][2]string{
+		{"RANG 0 1", "530 "},
+		{"USER u", "331 "}, {"PASS p", "230 "},
+		{"RANG 0 1", "551 "}, {"RANG 1 0", "350 "}, {"TYPE I", "200 "},
+		{"RANG 0 1", "350 Restarting at 0. End octet number is 1"}, {"RANG 1 0", "350 The next"}, {"RANG 3 2", "501 "}, {"RANG 5", "501 "}, {"RANG 5 ", "501 "}, {"RANG", "501 "},
+		{"RANG -1 2", "501 "}, {"RANG 1  2", "501 "}, {"RANG 1 2 3", "501 "}, {"RANG 1 99999999999999999999", "501 "}, {"RANG 0 9223372036854775807", "350 "},
+		{"HASH f", "213 SHA-256 0-2 ba7816bf"}, {"HASH f", "213 SHA-256 0-3 ba7816bf"},
+		{"RANG 1 1", "350 "}, {"OPTS HASH CRC32", "200 "}, {"HASH f", "213 CRC32 1-1 71beeff9 f"}, {"HASH f", "213 CRC32 0-3 352441c2 f"},
+		{"RANG 1 9", "350 "}, {"HASH f", "213 CRC32 1-2 "}, {"RANG 1 1", "350 "}, {"XCRC f", "250 71BEEFF9"}, {"XCRC f", "250 352441C2"},
+		{"RANG 3 9", "350 "}, {"HASH f", "551 "}, {"HASH f", "213 CRC32 0-3 "}, {"RANG 1 1", "350 "}, {"XCRC none", "550 "}, {"XCRC f", "250 352441C2"},
+		{"RANG 1 1", "350 "}, {"RANG 2 1", "501 "}, {"XCRC f", "250 352441C2"}, {"RANG 1 1", "350 "}, {"RANG 1 0", "350 "}, {"XCRC f", "250 352441C2"},
+		{"RANG 1 1", "350 "}, {"REST 1", "350 "}, {"XCRC f", "250 352441C2"},
+		{"RANG 1 1", "350 "}, {"TYPE A", "200 "}, {"PASV", "227 "}, {"RETR f", "551 "}, {"RETR f", "425 "}, {"TYPE I", "200 "},
+		{"RANG 1 1", "350 "}, {"PASV", "227 "}, {"APPE f", "551 "}, {"APPE f", "425 "}, {"RANG 1 1", "350 "}, {"PASV", "227 "}, {"STOU", "551 "}, {"STOU", "425 "},
+		{"RANG 4 9", "350 "}, {"PASV", "227 "}, {"STOR f", "551 "}, {"RANG 1 9", "350 "}, {"PASV", "227 "}, {"STOR new", "551 "}, {"SIZE new", "550 "}, {"SIZE f", "213 3"},
+		{"RANG 1 1", "350 "}, {"REIN", "220 "}, {"USER u", "331 "}, {"PASS p", "230 "}, {"XCRC f", "250 352441C2"},
+	}},
 	{"copies", Modern, [][2]string{
 		{"SITE CPFR f", "530 "},
 		{"USER u", "331 "}, {"PASS p", "230 "},
@@ -300,7 +317,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
+	want := "211-Features:\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {

@@ -44,7 +44,10 @@ func relative(name string) string {
 // refuse replies to a command on a file that failed with err.
 func (s *session) refuse(name string, err error) {
 	var restart *restartError
+	var ranged *rangeError
 	switch {
+	case errors.As(err, &ranged):
+		s.reply(badRange, ranged)
 	case errors.As(err, &restart):
 		s.reply(badRestart, restart)
 	case errors.Is(err, errNotPlain):

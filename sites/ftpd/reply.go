@@ -38,6 +38,8 @@ const (
 	directoryCreated
 	workingDirectory
 	restartAt
+	rangeSet
+	rangeReset
 	fileStatus
 	systemStatus
 	features
@@ -67,6 +69,7 @@ const (
 	localError
 	renameFailed
 	badRestart
+	badRange
 
 	unknownVerb
 	lineTooLong
@@ -132,6 +135,8 @@ var replies = [...]phrase{
 	directoryCreated: {[2]int{257, 0}, "%s created"},
 	workingDirectory: {[2]int{257, 0}, "%s is the working directory"},
 	restartAt:        {[2]int{350, 0}, "The next RETR or STOR starts at %d"},
+	rangeSet:         {[2]int{350, 0}, "Restarting at %d. End octet number is %d"},
+	rangeReset:       {[2]int{350, 0}, "The next transfer is of the whole file"},
 	fileStatus:       {[2]int{213, 0}, "%s"},
 	systemStatus:     {[2]int{211, 0}, "%s"},
 	features:         {[2]int{211, 0}, "%s"},
@@ -161,6 +166,7 @@ var replies = [...]phrase{
 	localError:       {[2]int{451, 455}, "%s: %s"},
 	renameFailed:     {[2]int{553, 456}, "%s: %s"},
 	badRestart:       {[2]int{554, 504}, "%s"},
+	badRange:         {[2]int{551, 0}, "%s"},
 
 	unknownVerb:    {[2]int{500, 500}, "Unknown command %s"},
 	lineTooLong:    {[2]int{500, 500}, "Command line is longer than %d bytes"},

@@ -17,6 +17,7 @@
 //     (CVE-2011-0411).
 //   - A digest is of the bytes that RETR in TYPE I would have sent, and ends with its
 //     session.
+//   - A store after RANG touches no byte outside the range.
 //   - A copy within the site has its name only when it is whole, and ends with its
 //     session.
 //   - A data connection is made only with the user's own host or a host in

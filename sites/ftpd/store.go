@@ -14,10 +14,13 @@ import (
 
 // storVerb performs STOR (RFC 959 section 4.1.3). After REST n the file is cut to
 // its first n bytes and goes on from there, so that no old tail is left behind
-// the new end.
+// the new end. After RANG it is not cut (draft-bryan-ftp-range-08 section 4.3).
 func (s *session) storVerb(ctx context.Context, arg string) {
-	restart := s.takeRestart()
+	rang, restart := s.takeRange(), s.takeRestart()
 	s.store(ctx, "STOR", arg, func(name string) (*fileSink, error) {
+		if rang != nil {
+			return s.openRangeSink(name, rang)
+		}
 		return s.openSink(name, restart)
 	})
 }
@@ -25,6 +28,9 @@ func (s *session) storVerb(ctx context.Context, arg string) {
 // appeVerb performs APPE. It always adds at the end; a REST before it is used up
 // without effect.
 func (s *session) appeVerb(ctx context.Context, arg string) {
+	if s.refusedByRANG("APPE") {
+		return
+	}
 	s.takeRestart()
 	s.store(ctx, "APPE", arg, func(name string) (*fileSink, error) {
 		sink, err := s.openSink(name, 0)
@@ -55,6 +61,9 @@ const uniqueAttempts = 16
 // stouVerb performs STOU; the preliminary reply names the file (RFC 1123 section
 // 4.1.2.9).
 func (s *session) stouVerb(ctx context.Context, arg string) {
+	if s.refusedByRANG("STOU") {
+		return
+	}
 	s.takeRestart()
 	if arg == "" {
 		arg = "stou"
@@ -85,10 +94,11 @@ type fileSink struct {
 	name      string
 	f         *os.File
 	image     bool
-	created   bool  // by this transfer
-	appending bool  // add at the end; else cut to start first
-	start     int64 // where the received bytes begin
-	moving    bool  // the data connection was there and start is right
+	created   bool    // by this transfer
+	appending bool    // add at the end; else cut to start first
+	start     int64   // where the received bytes begin
+	only      *octets // of RANG: nothing else is touched; nil: there is no range
+	moving    bool    // the data connection was there and start is right
 }
 
 func (s *session) sink(f *os.File, name string, created bool) *fileSink {
@@ -138,6 +148,14 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 	switch {
 	case !p.image:
 		return p.receiveASCII(conn)
+	case conn.private != nil && p.only != nil:
+		if err := copyPieces(p.f, io.LimitReader(conn, p.only.count())); err != nil {
+			return sinkFault(err)
+		}
+		if _, err := io.CopyN(io.Discard, conn, 1); err != nil && err != io.EOF {
+			return err
+		}
+		return p.filled(t.bytes.Load())
 	case conn.private != nil:
 		return sinkFault(copyPieces(p.f, conn))
 	}
@@ -152,8 +170,10 @@ func (p *fileSink) position() error {
 		p.start = end
 		return err
 	}
-	if err := p.f.Truncate(p.start); err != nil {
-		return err
+	if p.only == nil {
+		if err := p.f.Truncate(p.start); err != nil {
+			return err
+		}
 	}
 	_, err := p.f.Seek(p.start, io.SeekStart)
 	return err
@@ -162,13 +182,20 @@ func (p *fileSink) position() error {
 // receiveImage leaves the copying to the system where it can (splice).
 func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
 	for pace := newPace(t.timeout); ; {
+		to, chunk := io.Writer(p.f), int64(chunkSize)
+		if p.only != nil {
+			chunk = min(chunk, p.only.count()-t.bytes.Load())
+		}
+		if chunk == 0 { // the end of file has to come now
+			to, chunk = io.Discard, 1
+		}
 		if err := conn.SetReadDeadline(pace.deadline()); err != nil {
 			return err
 		}
-		n, err := io.CopyN(p.f, conn, chunkSize)
+		n, err := io.CopyN(to, conn, chunk)
 		t.bytes.Add(n)
-		if err == io.EOF {
-			return nil
+		if err == io.EOF || to == io.Discard && n > 0 {
+			return p.filled(t.bytes.Load())
 		}
 		if !pace.goOn(n, err) {
 			return sinkFault(err)

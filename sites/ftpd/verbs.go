@@ -55,6 +55,7 @@ func verbTable() []verb {
 		{"STRU", inAll, needsArg, (*session).struVerb, "", "STRU F: file structure"},
 		{"ALLO", inModern, 0, (*session).alloVerb, "", "ALLO <size>: not needed"},
 		{"REST", inModern, needsLogin | needsArg, (*session).restVerb, "REST STREAM", "REST <offset>: where the next RETR or STOR starts"},
+		{"RANG", inModern, needsLogin | needsArg, (*session).rangVerb, "RANG STREAM", "RANG <first> <last>: the bytes that the next RETR, STOR or digest is of | RANG 1 0: all of them"},
 
 		{"PASV", inModern, needsLogin, (*session).pasvVerb, "PASV", "PASV: listen for the data connection"},
 		{"PASV", in478, needsLogin, (*session).barePasvVerb, "", "PASV: listen on the default data socket"},
