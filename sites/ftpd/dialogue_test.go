@@ -317,7 +317,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
+	want := "211-Features:\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {

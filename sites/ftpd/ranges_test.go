@@ -42,6 +42,7 @@ func TestRangeRetrieved(t *testing.T) {
 		data := private.data(private.pasv())
 		private.send("RETR " + test.file)
 		b, err := io.ReadAll(private.private(data, user))
+		_ = data.Close()
 		if err != nil || string(b) != test.want {
 			t.Errorf("%s over TLS: %d bytes, %v, want %d", test.rang, len(b), err, len(test.want))
 		}

@@ -84,3 +84,14 @@ func TestNoSpaceForACopy(t *testing.T) {
 	c.do("SITE CPFR old", "350 ")
 	c.do("SITE CPTO new", "250 ")
 }
+
+// AVBL tells the room on the file system of the directory that it names, and how it
+// shrinks.
+func TestAVBLSmallDisk(t *testing.T) {
+	dir := smallDisk(t)
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{"u", "p", dir}}})
+	c := s.login()
+	c.do("AVBL", "213 1048576")
+	s.write("f", strings.Repeat("x", 256<<10))
+	c.do("AVBL /", "213 786432")
+}

@@ -90,6 +90,7 @@ func verbTable() []verb {
 		{"RNFR", inAll, needsLogin | needsArg, (*session).rnfrVerb, "", "RNFR <path>: what to rename"},
 		{"RNTO", inAll, needsLogin | needsArg, (*session).rntoVerb, "", "RNTO <path>: its new name"},
 		{"SIZE", inModern, needsLogin | needsArg, (*session).sizeVerb, "SIZE", "SIZE <path>: the bytes a RETR would send"},
+		{"AVBL", inModern, needsLogin, (*session).avblVerb, "AVBL", "AVBL [<path>]: the bytes that can be stored in a directory"},
 		{"MDTM", inModern, needsLogin | needsArg, (*session).mdtmVerb, "MDTM", "MDTM <path>: when it was modified"},
 		{"MFMT", inModern, needsLogin | needsArg, (*session).mfmtVerb, "MFMT", "MFMT <YYYYMMDDHHMMSS> <path>: set when it was modified"},
 		{"MFF", inModern, needsLogin | needsArg, (*session).mffVerb, "MFF Modify;UNIX.mode;", "MFF <fact>=<value>;... <path>: set facts of a file"},
