@@ -128,6 +128,16 @@ var dialogues = []struct {
 		{"SITE CPFR f", "350 "}, {"DELE f", "250 "}, {"SITE CPTO h", "550 /f: not found"}, {"MLST h", "550 "},
 		{"SITE CPFR g", "350 "}, {"REIN", "220 "}, {"USER u", "331 "}, {"PASS p", "230 "}, {"SITE CPTO h", "503 "},
 	}},
+	{"combinations", Modern, [][2]string{
+		{`COMB "t" "f"`, "530 "},
+		{"USER u", "331 "}, {"PASS p", "230 "}, {"TYPE I", "200 "},
+		{"COMB", "501 "}, {"COMB t f", "501 "}, {`COMB "t"`, "501 "}, {`COMB "t" f`, "501 "}, {`COMB "t" "f`, "501 "}, {`COMB "t""f"`, "501 "}, {`COMB "t" ""`, "501 "}, {`COMB "t" "f"x`, "501 "}, {"COMB \"t\" \"f\x00\"", "501 "},
+		{`COMB "t" "none"`, "550 /none: not found"}, {`COMB "t" "f" "none"`, "550 "}, {`COMB "t" "d"`, "550 /d: not a regular file"}, {`COMB "d" "f"`, "550 /d: not a regular file"}, {`COMB "none/t" "f"`, "550 "},
+		{`COMB "t" "f" "./f"`, "553 /f: is a part already"}, {`COMB "f" "f"`, "553 /f: is the target and a part"}, {"SIZE t", "550 "}, {"SIZE f", "213 3"},
+		{"SITE CPFR f", "350 "}, {"SITE CPTO g", "250 "}, {"SITE CPFR f", "350 "}, {`SITE CPTO a "b" c`, "250 "},
+		{`comb  "t"   "f" "g" `, "250 Combined into /t"}, {"SIZE t", "213 6"}, {"SIZE f", "550 "}, {"SIZE g", "550 "},
+		{`COMB "/d/../t" "a ""b"" c"`, "250 Combined into /t"}, {"SIZE t", "213 9"}, {`SIZE a "b" c`, "550 "},
+	}},
 	{"data setups", Modern, [][2]string{
 		{"USER u", "331 "}, {"PASS p", "230 "},
 		{"RETR f", "425 "}, {"STOR f", "425 "},
@@ -317,7 +327,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
+	want := "211-Features:\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {

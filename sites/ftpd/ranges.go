@@ -111,7 +111,7 @@ func (s *session) openRangeSink(name string, o *octets) (*fileSink, error) {
 	if !s.image {
 		return nil, &rangeError{"RANG works in TYPE I only"}
 	}
-	f, created, err := s.openOrCreate(name)
+	f, created, err := s.openOrCreate(name, 0o666)
 	if err != nil {
 		return nil, err
 	}

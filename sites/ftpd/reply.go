@@ -68,6 +68,7 @@ const (
 	storageExhausted
 	localError
 	renameFailed
+	nameNotAllowed
 	badRestart
 	badRange
 
@@ -165,6 +166,7 @@ var replies = [...]phrase{
 	storageExhausted: {[2]int{452, 453}, "%s: no space left"},
 	localError:       {[2]int{451, 455}, "%s: %s"},
 	renameFailed:     {[2]int{553, 456}, "%s: %s"},
+	nameNotAllowed:   {[2]int{553, 0}, "%s: %s"},
 	badRestart:       {[2]int{554, 504}, "%s"},
 	badRange:         {[2]int{551, 0}, "%s"},
 

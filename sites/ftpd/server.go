@@ -20,6 +20,8 @@
 //   - A store after RANG touches no byte outside the range.
 //   - A copy within the site has its name only when it is whole, and ends with its
 //     session.
+//   - COMB deletes a part only when all parts are stored in the target; else the target is
+//     what it was.
 //   - A data connection is made only with the user's own host or a host in
 //     Server.AllowPeers (RFC 2577 section 3).
 //   - Nobody who has not logged in makes this server hold more than a small buffer, or
@@ -79,8 +81,8 @@ type Server struct {
 
 	// Logger gets one record "command" for each command, one "reply" for each
 	// reply, one "transfer" for each transfer, one "digest" for each digest and one
-	// "copy" for each copy that was begun, all at Info and with the attributes
-	// session and remote. Passwords are masked. nil discards.
+	// "copy" for each copy and each COMB that was begun, all at Info and with the
+	// attributes session and remote. Passwords are masked. nil discards.
 	Logger *slog.Logger
 
 	// IdleTimeout ends a session that gives no command for so long; a running

@@ -108,7 +108,7 @@ func (s *session) sink(f *os.File, name string, created bool) *fileSink {
 // openSink opens a file to receive into, from an offset on; it creates it if
 // there is none.
 func (s *session) openSink(name string, restart int64) (*fileSink, error) {
-	f, created, err := s.openOrCreate(name)
+	f, created, err := s.openOrCreate(name, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +121,8 @@ func (s *session) openSink(name string, restart int64) (*fileSink, error) {
 }
 
 // openOrCreate also says whether it created the file.
-func (s *session) openOrCreate(name string) (f *os.File, created bool, err error) {
-	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+func (s *session) openOrCreate(name string, mode fs.FileMode) (f *os.File, created bool, err error) {
+	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err == nil {
 		return f, true, nil
 	}

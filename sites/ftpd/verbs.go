@@ -70,6 +70,7 @@ func verbTable() []verb {
 		{"STOR", inAll, needsLogin | needsArg, (*session).storVerb, "", "STOR <path>: receive a file"},
 		{"APPE", inAll, needsLogin | needsArg, (*session).appeVerb, "", "APPE <path>: receive what is added to a file"},
 		{"STOU", inModern, needsLogin, (*session).stouVerb, "", "STOU [<path>]: receive a file under a new name"},
+		{"COMB", inModern, needsLogin | needsArg, (*session).combVerb, "COMB", `COMB "<target>" "<part>"...: add files to one and delete them`},
 		{"LIST", inModern, needsLogin, (*session).listVerb, "", "LIST [<path>]: a listing"},
 		{"NLST", inAll, needsLogin, (*session).nlstVerb, "", "NLST [<path>]: the names in a directory"},
 		{"MLSD", inModern, needsLogin, (*session).mlsdVerb, "", "MLSD [<path>]: the facts of a directory's entries"},
