@@ -29,6 +29,12 @@ var dialogues = []struct {
 		{"PWD", "530 "},
 		{"QUIT", "221 "},
 	}},
+	{"hosts", Modern, [][2]string{
+		{"HOST ftp.example.com", "220 "}, {"host FTP.Example.COM.", "220 "}, {"HOST [::1]", "220 "}, {"HOST 192.0.2.1", "220 "}, {"HOST a_b-c.9", "220 "},
+		{"HOST", "501 "}, {"HOST a b", "501 "}, {"HOST a..b", "501 "}, {"HOST .", "501 "}, {"HOST a:21", "501 "}, {"HOST ::1", "501 "}, {"HOST [::1", "501 "}, {"HOST [::1]:21", "501 "},
+		{"HOST [192.0.2.1]", "501 "}, {"HOST [fe80::1%lo]", "501 "}, {"HOST [a]", "501 "}, {"HOST f\x00", "501 "}, {"HOST b\xc3\xbccher", "501 "},
+		{"USER u", "331 "}, {"HOST a", "503 "}, {"PASS p", "230 "}, {"HOST a", "503 "}, {"REIN", "220 "}, {"HOST a", "220 "}, {"USER u", "331 "}, {"PASS p", "230 "},
+	}},
 	{"parameters", Modern, [][2]string{
 		{"USER u", "331 "}, {"PASS p", "230 "},
 		{"TYPE A", "200 "}, {"TYPE a n", "200 "}, {"TYPE I", "200 "}, {"TYPE L 8", "200 "},
@@ -327,7 +333,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
+	want := "211-Features:\r\n HOST\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {

@@ -17,6 +17,7 @@ const (
 	needPassword
 	loggedIn
 	reinitialized
+	hostTaken
 	loginFailed
 	tooManyLogins
 	lockedOut
@@ -113,6 +114,7 @@ var replies = [...]phrase{
 	needPassword:  {[2]int{331, 330}, "Enter password"},
 	loggedIn:      {[2]int{230, 230}, "User %s is logged in"},
 	reinitialized: {[2]int{220, 300}, "Ready for a new user"},
+	hostTaken:     {[2]int{220, 0}, "This is the host you asked for"},
 	loginFailed:   {[2]int{530, 431}, "User or password is wrong"},
 	tooManyLogins: {[2]int{421, 430}, "Too many wrong passwords: closing"},
 	notLoggedIn:   {[2]int{530, 451}, "Log in first with USER and PASS"},

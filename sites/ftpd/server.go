@@ -57,6 +57,10 @@ type Server struct {
 	Users   []User  // who may log in
 	Dialect Dialect // "" is Modern
 
+	// Hosts are the names by which this server may be asked for with HOST (RFC 7151),
+	// beside its address. If there are none, any name will do.
+	Hosts []string
+
 	// AllowPeers are the hosts, beside the user's own, that may be the other
 	// end of a data connection.
 	AllowPeers []netip.Prefix
@@ -133,6 +137,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 // sessions, which guard themselves, nothing in it changes.
 type service struct {
 	users       []User
+	hosts       []string // as hostName has them
 	allowPeers  []netip.Prefix
 	security    *security // nil: no TLS
 	requireTLS  bool
@@ -162,6 +167,9 @@ func (s *Server) service() (*service, error) {
 		dataTimeout: s.DataTimeout,
 		limits:      s.Limits.resolved(),
 		verbs:       make(map[string]verb),
+	}
+	for _, name := range s.Hosts {
+		svc.hosts = append(svc.hosts, hostName(name))
 	}
 	svc.census.limits, svc.failures.limits = svc.limits, svc.limits
 	if svc.log == nil {

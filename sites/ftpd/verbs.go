@@ -30,6 +30,7 @@ type verb struct {
 // row for each form.
 func verbTable() []verb {
 	return []verb{
+		{"HOST", inModern, needsArg, (*session).hostVerb, "HOST", "HOST <name>: which host is meant; comes before USER"},
 		{"USER", inAll, needsArg | notInClear, (*session).userVerb, "", "USER <name>: begin to log in"},
 		{"PASS", inAll, 0, (*session).passVerb, "", "PASS <password>: log in"},
 		{"ACCT", inAll, 0, (*session).acctVerb, "", "ACCT <account>: not needed"},
