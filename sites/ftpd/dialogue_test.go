@@ -5,9 +5,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"rsexec/sites/ftptest"
 )
 
 // A dialogue is lines to send, each with the beginning of its reply.
@@ -38,10 +41,12 @@ var dialogues = []struct {
 	{"parameters", Modern, [][2]string{
 		{"USER u", "331 "}, {"PASS p", "230 "},
 		{"TYPE A", "200 "}, {"TYPE a n", "200 "}, {"TYPE I", "200 "}, {"TYPE L 8", "200 "},
-		{"TYPE E", "504 "}, {"TYPE", "501 "},
-		{"MODE S", "200 "}, {"MODE B", "504 "},
-		{"STRU F", "200 "}, {"STRU R", "504 "},
-		{"ALLO 5", "202 "}, {"SYST", "215 UNIX"}, {"NOOP", "200 "},
+		{"TYPE E", "504 "}, {"TYPE A T", "504 "}, {"TYPE A C", "504 "}, {"TYPE L 36", "504 "}, {"TYPE", "501 "},
+		{"MODE S", "200 "}, {"MODE B", "504 "}, {"MODE C", "504 "}, {"MODE", "501 "},
+		{"STRU F", "200 "}, {"STRU R", "504 "}, {"STRU P", "504 "}, {"STRU", "501 "},
+		{"LANG", "200 "}, {"LANG en", "200 "}, {"LANG EN", "200 "}, {"LANG FR", "504 "}, {"SMNT /x", "502 SMNT is not implemented: this site has one"},
+		{"HELP SMNT", "214 SMNT: not"}, {"help site", "214 SITE CHMOD"}, {"MAIL", "500 "},
+		{"ALLO 5", "202 "}, {"ALLO 5 R 10", "202 "}, {"ACCT x", "202 "}, {"SYST", "215 UNIX"}, {"NOOP", "200 "},
 		{"REST x", "501 "}, {"REST -1", "501 "}, {"REST 10", "350 "},
 		{"OPTS UTF8 ON", "200 "}, {"OPTS UTF8 OFF", "504 "}, {"OPTS X", "501 "},
 		{"OPTS MLST Size;type;", "200 MLST OPTS type;size;"},
@@ -168,7 +173,7 @@ var dialogues = []struct {
 		{"TYPE I", "200 "}, {"TYPE L 8", "200 "}, {"TYPE E", "504 "}, {"BYTE 8", "200 "}, {"BYTE 36", "504 "}, {"MODE S", "200 "}, {"STRU F", "200 "},
 		{"LIST", "500 "}, {"SIZE f", "500 "}, {"FEAT", "500 "}, {"PWD", "500 "}, {"CWD x", "500 "}, {"NOOP", "500 "},
 		{"PORT 127,0,0,1,9,9", "500 "}, {"REST 1", "500 "}, {"MKD x", "500 "}, {"PASV", "500 "}, {"EPSV", "500 "},
-		{"MAIL", "400 "}, {"HELP", "200 USER "}, {"LSTN", "501 "},
+		{"MAIL", "400 "}, {"MLFL u", "400 "}, {"HELP MAIL", "200 MAIL: not"}, {"HELP", "200 USER "}, {"LSTN", "501 "},
 		{"RETR f", "454 "}, {"LSTN S", "255 SOCK "}, {"STOR f", "505 "}, {"RETR none", "450 "}, {"LSTN S", "255 SOCK "}, {"RETR d", "451 "},
 		{"RNFR none", "450 "}, {"RNFR f", "200 "}, {"RNTO g", "253 "}, {"DELE g", "254 "}, {"DELE g", "450 "},
 		{"ABOR", "202 "}, {"SOCK 10.0.0.1,5", "504 "}, {"BYE", "231 "},
@@ -333,7 +338,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n HOST\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
+	want := "211-Features:\r\n HOST\r\n LANG EN*\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {
@@ -343,6 +348,33 @@ func TestFeat(t *testing.T) {
 	c.do("OPTS HASH SHA-1", "200 SHA-1")
 	if got := c.do("FEAT", "211-"); !strings.Contains(got, " HASH SHA-256;SHA-512;SHA-1*;MD5;CRC32\r\n MLST type;size*;modify;UNIX.mode;\r\n") {
 		t.Errorf("FEAT\n%s", got)
+	}
+}
+
+// Everything that HELP offers is done, and what is not done it does not offer.
+func TestHelp(t *testing.T) {
+	authority := ftptest.NewAuthority(t)
+	certificate, _ := certified(authority)
+	for _, server := range []Server{
+		{}, {Dialect: RFC438}, {Dialect: RFC478}, {TLS: certificate}, {TLS: certificate, Peers: PeerTrust{CAs: authority.Pool()}},
+	} {
+		server.Limits.SessionsPerHost = 1000
+		s := startSite(t, "127.0.0.1", server)
+		c := s.dial()
+		c.send("HELP")
+		offered := strings.Fields(c.reply())[1:]
+		for _, v := range verbTable() {
+			c := s.dial()
+			c.send("USER u", "PASS p", "HELP", v.name)
+			for range 3 {
+				c.reply()
+			}
+			r := c.reply()
+			undone := strings.HasPrefix(r, "500 ") || strings.Contains(r, "not implemented") || v.name == "CCC"
+			if slices.Contains(offered, v.name) == undone {
+				t.Errorf("%s: HELP offers %q; %s: %q", server.Dialect, offered, v.name, r)
+			}
+		}
 	}
 }
 

@@ -77,6 +77,7 @@ const (
 	lineTooLong
 	badSyntax
 	notImplemented
+	oneFileSystem
 	badSequence
 	badParameter
 	tlsBegins
@@ -176,6 +177,7 @@ var replies = [...]phrase{
 	lineTooLong:    {[2]int{500, 500}, "Command line is longer than %d bytes"},
 	badSyntax:      {[2]int{501, 501}, "%s"},
 	notImplemented: {[2]int{502, 400}, "%s is not implemented"},
+	oneFileSystem:  {[2]int{502, 0}, "SMNT is not implemented: this site has one file system"},
 	badSequence:    {[2]int{503, 505}, "%s"},
 	badParameter:   {[2]int{504, 504}, "%s"},
 

@@ -14,6 +14,7 @@ const (
 	notInClear       // not before AUTH, where the site requires TLS
 	withTLS          // not implemented at a site without TLS
 	withPeers        // nor at one that trusts no other site's certificate
+	refuses          // only says why this site does not do it; HELP does not offer it
 )
 
 // verb is one command of the protocol.
@@ -42,12 +43,13 @@ func verbTable() []verb {
 		{"HELP", inAll, 0, (*session).helpVerb, "", "HELP [<verb>]: this text"},
 		{"FEAT", inModern, 0, (*session).featVerb, "", "FEAT: the extensions known"},
 		{"OPTS", inModern, needsArg, (*session).optsVerb, "", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <name>: set an option"},
+		{"LANG", inModern, 0, (*session).langVerb, "LANG EN*", "LANG [EN]: the language of replies"},
 		{"STAT", inModern, midTransfer, (*session).statVerb, "", "STAT [<path>]: status, or a listing"},
 
 		{"AUTH", inModern, needsArg | withTLS, (*session).authVerb, "AUTH TLS", "AUTH TLS: go on over TLS"},
 		{"PBSZ", inModern, needsArg | withTLS, (*session).pbszVerb, "PBSZ", "PBSZ 0: comes before PROT"},
 		{"PROT", inModern, needsArg | withTLS, (*session).protVerb, "PROT", "PROT C | PROT P: data connections in the clear, or over TLS"},
-		{"CCC", inModern, withTLS, (*session).cccVerb, "", "CCC: is refused; the control connection stays over TLS"},
+		{"CCC", inModern, withTLS | refuses, (*session).cccVerb, "", "CCC: is refused; the control connection stays over TLS"},
 		{"SSCN", inModern, withTLS | withPeers, (*session).sscnVerb, "SSCN", "SSCN [ON|OFF]: be the TLS client on data connections, for another site"},
 
 		{"TYPE", inAll, needsArg, (*session).typeVerb, "", "TYPE A | TYPE I | TYPE L 8: representation"},
@@ -105,7 +107,7 @@ func verbTable() []verb {
 		{"XMD5", inModern, needsLogin | needsArg, digestVerb("XMD5", "MD5"), "XMD5", "XMD5 <path>: the MD5 of a file"},
 		{"XCRC", inModern, needsLogin | needsArg, digestVerb("XCRC", "CRC32"), "XCRC", "XCRC <path>: the CRC32 of a file"},
 
-		{name: "SMNT", dialects: inModern, help: "SMNT: not implemented"},
+		{"SMNT", inModern, refuses, (*session).smntVerb, "", "SMNT: not implemented; this site has one file system"},
 		{name: "MAIL", dialects: in1973, help: "MAIL: not implemented"},
 		{name: "MLFL", dialects: in1973, help: "MLFL: not implemented"},
 	}
