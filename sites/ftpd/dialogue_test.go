@@ -46,6 +46,7 @@ var dialogues = []struct {
 		{"STRU F", "200 "}, {"STRU R", "504 "}, {"STRU P", "504 "}, {"STRU", "501 "},
 		{"LANG", "200 "}, {"LANG en", "200 "}, {"LANG EN", "200 "}, {"LANG FR", "504 "}, {"SMNT /x", "502 SMNT is not implemented: this site has one"},
 		{"HELP SMNT", "214 SMNT: not"}, {"help site", "214 SITE CHMOD"}, {"MAIL", "500 "},
+		{"CLNT program 1.0", "200 "}, {"CLNT", "200 "}, {"CSID Name=program; Version=1;", "200 Name=RSEXEC;"},
 		{"ALLO 5", "202 "}, {"ALLO 5 R 10", "202 "}, {"ACCT x", "202 "}, {"SYST", "215 UNIX"}, {"NOOP", "200 "},
 		{"REST x", "501 "}, {"REST -1", "501 "}, {"REST 10", "350 "},
 		{"OPTS UTF8 ON", "200 "}, {"OPTS UTF8 OFF", "504 "}, {"OPTS X", "501 "},
@@ -73,6 +74,18 @@ var dialogues = []struct {
 		{"DELE f", "550 "}, {`DELE a"b`, "550 "}, {"RMD g", "550 "}, {"DELE g", "250 "},
 		{`RMD a"b`, "250 "}, {"RMD /", "550 "}, {"XMKD d", "257 "}, {"XCWD d", "250 "}, {"XCUP", "250 "}, {"XRMD d", "250 "},
 		{"RETR f\x00", "501 "}, {"RETR f\rg", "501 "},
+	}},
+	{"times", Modern, [][2]string{
+		{"USER u", "331 "}, {"PASS p", "230 "},
+		{"MDTM 20020717210715 f", "213 Modify=20020717210715; /f"}, {"MDTM f", "213 20020717210715"},
+		{"MDTM 20020717210715 none", "550 /none: not found"}, {"MDTM 20020717210715 ", "550 "}, {"MDTM 20021317210715 f", "550 /20021317210715 f: not found"}, {"MDTM 20020717210715.5 f", "550 "}, {"MDTM 200207172107 f", "550 "},
+		{"SITE CPFR f", "350 "}, {"SITE CPTO 20010717210715 f", "250 "}, {"MFMT 20030717210715 20010717210715 f", "213 "}, {"MDTM 20010717210715 f", "213 20030717210715"}, {"MDTM f", "213 20020717210715"},
+		{"SITE UTIME 200407172107 f", "200 UTIME 20040717210700 /f"}, {"MDTM f", "213 20040717210700"}, {"site utime 20050717210715 20010717210715 f", "200 "}, {"MDTM 20010717210715 f", "213 20050717210715"}, {"MDTM f", "213 20040717210700"},
+		{"SITE UTIME f 20060101000000 20070102030405 20080101000000 UTC", "200 UTIME 20070102030405 /f"}, {"MDTM f", "213 20070102030405"},
+		{"SITE UTIME 20010717210715 f 20060101000000 20070102030405 20080101000000 UTC", "501 "}, {"SITE UTIME d 200601010000 200802010000 200801010000 utc", "200 UTIME 20080201000000 /d"},
+		{"SITE UTIME", "501 "}, {"SITE UTIME f", "501 "}, {"SITE UTIME 20020717210715", "501 "}, {"SITE UTIME 20020717210715 ", "501 "}, {"SITE UTIME 20021317210715 f", "501 "}, {"SITE UTIME 2002071721071 f", "501 "},
+		{"SITE UTIME f 20060101000000 20070101000000 UTC", "501 "}, {"SITE UTIME f 20060101000000 20070101000000 20080101000000", "501 "}, {"SITE UTIME f 20060101000000 20070101000000 20080101000000 EST", "501 "}, {"SITE UTIME 20060101000000 20070101000000 20080101000000 UTC", "550 "},
+		{"SITE UTIME 20020717210715 none", "550 /none: not found"}, {"SITE UTIME none 20060101000000 20070101000000 20080101000000 UTC", "550 "}, {"SITE UTIME 20020717210715 f\x00", "501 "},
 	}},
 	{"facts", Modern, [][2]string{
 		{"MFF Modify=20020717210715; f", "530 "},
@@ -103,6 +116,10 @@ var dialogues = []struct {
 		{"XSHA1 f", "250 A9993E364706816ABA3E25717850C26C9CD0D89D"}, {"XMD5 f", "250 900150983CD24FB0D6963F7D28E17F72"}, {"XCRC f", "250 352441C2"},
 		{"HASH none", "550 "}, {"HASH d", "550 /d: not a regular file"}, {"HASH /", "550 "}, {"HASH", "501 "}, {"HASH f\x00", "501 "}, {"XMD5 none", "550 "}, {"XMD5 d", "550 "}, {"XMD5", "501 "},
 		{"RNFR f", "350 "}, {"RNTO a 0 1", "250 "}, {"HASH a 0 1", "213 CRC32 0-3 352441c2 a 0 1"}, {"XCRC a 0 1", "250 352441C2"},
+		{`XCRC "a 0 1"`, "250 352441C2"}, {`XCRC "a 0 1" 0 3`, "250 352441C2"}, {`XCRC "a 0 1" 1 2`, "250 71BEEFF9"}, {`XMD5 "a 0 1" 0 2`, "250 187EF4436122D1CC2F40DC2B92F0EBA0"}, {`XCRC "/a 0 1" 1 99`, "250 "},
+		{`XCRC "a 0 1" 3 4`, "551 "}, {`XCRC "a 0 1" 1 1`, "501 "}, {`XCRC "a 0 1" 1`, "501 "}, {`XCRC "a 0 1" 1 2 3`, "501 "}, {`XCRC "a 0 1" 0 x`, "501 "}, {`XCRC "a 0 1" 0 0`, "501 "}, {`XCRC "none" 0 1`, "550 /none: not found"}, {`XCRC "a 0 1`, "550 "},
+		{"MKD \"d\"", "257 "}, {`XCRC "d"`, "550 /\"d\": not a regular file"}, {`RMD "d"`, "250 "}, {`HASH "a 0 1"`, "550 "},
+		{"TYPE I", "200 "}, {"RANG 1 1", "350 "}, {`XCRC "a 0 1"`, "250 71BEEFF9"}, {"RANG 1 1", "350 "}, {`XCRC "a 0 1" 0 3`, "250 352441C2"}, {"XCRC a 0 1", "250 352441C2"},
 		{"REIN", "220 "}, {"OPTS HASH", "200 SHA-256"},
 	}},
 	{"ranges", Modern, [][2]string{
@@ -338,7 +355,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n HOST\r\n LANG EN*\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n" +
+	want := "211-Features:\r\n HOST\r\n LANG EN*\r\n CLNT\r\n CSID Name;\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n SITE UTIME\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {

@@ -94,10 +94,37 @@ func digestVerb(verb, name string) func(*session, context.Context, string) {
 		return nil
 	}
 	return func(s *session, ctx context.Context, arg string) {
-		s.digest(ctx, verb, arg, s.takeRange(), a, fileActionDone, func(sum []byte, _ int64) string {
+		arg, rang, ok := s.digestOf(arg)
+		if !ok {
+			s.reply(badSyntax, verb+` takes a pathname, or "a pathname" and maybe where to start and to end`)
+			return
+		}
+		s.digest(ctx, verb, arg, rang, a, fileActionDone, func(sum []byte, _ int64) string {
 			return strings.ToUpper(hex.EncodeToString(sum))
 		})
 	}
+}
+
+// digestOf reads the argument of a command from before HASH: a pathname, as it is; or one
+// in quotes, behind which there may be the numbers of the first byte and of the one
+// behind the last, as Serv-U and ProFTPD have it. A file whose name has the quotes comes
+// first. Without numbers the range is that of RANG.
+func (s *session) digestOf(arg string) (path string, rang *octets, ok bool) {
+	rang = s.takeRange()
+	path, rest, quoted := unquote(arg)
+	if !quoted || s.isThere(arg) {
+		return arg, rang, true
+	}
+	bounds := strings.Fields(rest)
+	if len(bounds) == 0 {
+		return path, rang, true
+	}
+	if len(bounds) != 2 {
+		return "", nil, false
+	}
+	o, err := parseOctets(bounds[0], bounds[1])
+	o.last--
+	return path, &o, err == nil && o.first <= o.last
 }
 
 // digest starts to compute the digest of a plain file, or of a range of it. It runs beside the session

@@ -211,6 +211,10 @@ func (s *session) sizeVerb(_ context.Context, arg string) {
 
 // mdtmVerb performs MDTM (RFC 3659 section 3).
 func (s *session) mdtmVerb(_ context.Context, arg string) {
+	if stamp, arg, set, ok := s.mdtmSets(arg); ok {
+		s.setModified(stamp, arg, set)
+		return
+	}
 	name, ok := s.pathname(arg)
 	if !ok {
 		return

@@ -6,7 +6,8 @@ import (
 )
 
 const siteHelp = "SITE CHMOD <mode> <path>: set the permissions of a file, in octal | " +
-	"SITE CPFR <path>: the file to copy | SITE CPTO <path>: where its copy goes | SITE HELP: this text"
+	"SITE CPFR <path>: the file to copy | SITE CPTO <path>: where its copy goes | " +
+	"SITE UTIME <YYYYMMDDhhmm[ss]> <path>: set when a file was modified | SITE UTIME <path> <accessed> <modified> <created> UTC: set its times | SITE HELP: this text"
 
 // siteVerb performs SITE (RFC 959 section 4.1.3): services that are this server's
 // own.
@@ -19,6 +20,8 @@ func (s *session) siteVerb(ctx context.Context, arg string) {
 		s.siteCPFR(arg)
 	case "CPTO":
 		s.siteCPTO(ctx, arg)
+	case "UTIME":
+		s.siteUTIME(arg)
 	case "HELP":
 		s.reply(helpText, siteHelp)
 	default:
