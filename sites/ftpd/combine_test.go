@@ -215,3 +215,33 @@ func TestCombineChangedPart(t *testing.T) {
 		}
 	}
 }
+
+// A part that cannot be deleted: as long as none has been, the target is what it was;
+// else everything is in the target, and the reply tells what is there twice.
+func TestCombineRights(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+		t.Skip("the system lets this user do everything")
+	}
+	s := startSite(t, "127.0.0.1", Server{})
+	dir := filepath.Join(s.root, "d")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.write("d/fixed", "fixed")
+	s.write("f", "abc")
+	s.write("old", "old")
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o755) }) // else its removal tells
+	c := s.login()
+	c.do(`COMB "old" "d/fixed" "f"`, "451 /old: /d/fixed: permission denied")
+	c.do(`COMB "new" "d/fixed" "f"`, "451 /new: /d/fixed: permission denied")
+	if got := s.names(); got != "d f old" || s.read("old") != "old" {
+		t.Errorf("the files are %s", got)
+	}
+	c.do(`COMB "old" "f" "d/fixed"`, "451 /old: /d/fixed: was added and cannot be deleted: permission denied")
+	if got := s.names(); got != "d old" || s.read("old") != "oldabcfixed" || s.read("d/fixed") != "fixed" {
+		t.Errorf("the files are %s", got)
+	}
+}

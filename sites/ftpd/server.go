@@ -47,7 +47,7 @@ import (
 type Dialect string
 
 const (
-	Modern Dialect = "modern" // RFC 959, 2428, 2389 and 3659, with LSTN, SOCK and HASH
+	Modern Dialect = "modern" // RFC 959, 2389, 2428, 3659 and 7151, with LSTN, SOCK and HASH
 	RFC438 Dialect = "rfc438" // 1973: LSTN and SOCK, RFC 438
 	RFC478 Dialect = "rfc478" // 1973: SOCK and PASV without an address, RFC 478
 )
