@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestUnquote(t *testing.T) {
@@ -176,7 +177,21 @@ func TestCombineChangedPart(t *testing.T) {
 		name   string
 		change func(s *site)
 	}{
-		{"grown", func(s *site) { s.write("p2", "longer") }},
+		{"touched", func(s *site) {
+			if err := os.Chtimes(filepath.Join(s.root, "p2"), time.Time{}, time.Unix(1e9, 0)); err != nil {
+				s.t.Fatal(err)
+			}
+		}},
+		{"grown", func(s *site) {
+			before, err := os.Stat(filepath.Join(s.root, "p2"))
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.write("p2", "longer")
+			if err := os.Chtimes(filepath.Join(s.root, "p2"), time.Time{}, before.ModTime()); err != nil {
+				s.t.Fatal(err)
+			}
+		}},
 		{"gone", func(s *site) {
 			if err := os.Remove(filepath.Join(s.root, "p2")); err != nil {
 				s.t.Fatal(err)
