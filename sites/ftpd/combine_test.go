@@ -198,7 +198,14 @@ func TestCombineChangedPart(t *testing.T) {
 			}
 		}},
 		{"replaced", func(s *site) {
+			before, err := os.Stat(filepath.Join(s.root, "p2"))
+			if err != nil {
+				s.t.Fatal(err)
+			}
 			s.write("q", "two")
+			if err := os.Chtimes(filepath.Join(s.root, "q"), time.Time{}, before.ModTime()); err != nil {
+				s.t.Fatal(err)
+			}
 			if err := os.Rename(filepath.Join(s.root, "q"), filepath.Join(s.root, "p2")); err != nil {
 				s.t.Fatal(err)
 			}
