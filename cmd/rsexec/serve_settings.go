@@ -36,6 +36,7 @@ import (
 // the folder of the file.
 type siteSettings struct {
 	Listen        []string                 `toml:"listen"`
+	Hosts         []string                 `toml:"hosts"` // the names by which it may be asked for
 	Dialect       string                   `toml:"dialect"`
 	AllowPeers    []string                 `toml:"allow-peers"`
 	PassivePorts  string                   `toml:"passive-ports"`
@@ -170,7 +171,7 @@ func (s *siteSettings) server(log *slog.Logger) (server ftpd.Server, err error) 
 	wrong := func(what string, err error) (ftpd.Server, error) {
 		return server, &sites.Error{Op: "serve", Kind: sites.Usage, Err: fmt.Errorf("%s: %w", what, err)}
 	}
-	server = ftpd.Server{Dialect: ftpd.Dialect(s.Dialect), Logger: log, Limits: s.Limits.limits(), IdleTimeout: time.Duration(s.Limits.Idle)}
+	server = ftpd.Server{Hosts: s.Hosts, Dialect: ftpd.Dialect(s.Dialect), Logger: log, Limits: s.Limits.limits(), IdleTimeout: time.Duration(s.Limits.Idle)}
 	for _, name := range slices.Sorted(maps.Keys(s.User)) {
 		u, err := s.user(name)
 		if err != nil {

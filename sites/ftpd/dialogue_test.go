@@ -5,9 +5,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"rsexec/sites/ftptest"
 )
 
 // A dialogue is lines to send, each with the beginning of its reply.
@@ -29,13 +32,22 @@ var dialogues = []struct {
 		{"PWD", "530 "},
 		{"QUIT", "221 "},
 	}},
+	{"hosts", Modern, [][2]string{
+		{"HOST ftp.example.com", "220 "}, {"host FTP.Example.COM.", "220 "}, {"HOST [::1]", "220 "}, {"HOST 192.0.2.1", "220 "}, {"HOST a_b-c.9", "220 "},
+		{"HOST", "501 "}, {"HOST a b", "501 "}, {"HOST a..b", "501 "}, {"HOST .", "501 "}, {"HOST a:21", "501 "}, {"HOST ::1", "501 "}, {"HOST [::1", "501 "}, {"HOST [::1]:21", "501 "},
+		{"HOST [192.0.2.1]", "501 "}, {"HOST [fe80::1%lo]", "501 "}, {"HOST [a]", "501 "}, {"HOST f\x00", "501 "}, {"HOST b\xc3\xbccher", "501 "},
+		{"USER u", "331 "}, {"HOST a", "503 "}, {"PASS p", "230 "}, {"HOST a", "503 "}, {"REIN", "220 "}, {"HOST a", "220 "}, {"USER u", "331 "}, {"PASS p", "230 "},
+	}},
 	{"parameters", Modern, [][2]string{
 		{"USER u", "331 "}, {"PASS p", "230 "},
 		{"TYPE A", "200 "}, {"TYPE a n", "200 "}, {"TYPE I", "200 "}, {"TYPE L 8", "200 "},
-		{"TYPE E", "504 "}, {"TYPE", "501 "},
-		{"MODE S", "200 "}, {"MODE B", "504 "},
-		{"STRU F", "200 "}, {"STRU R", "504 "},
-		{"ALLO 5", "202 "}, {"SYST", "215 UNIX"}, {"NOOP", "200 "},
+		{"TYPE E", "504 "}, {"TYPE A T", "504 "}, {"TYPE A C", "504 "}, {"TYPE L 36", "504 "}, {"TYPE", "501 "},
+		{"MODE S", "200 "}, {"MODE B", "504 "}, {"MODE C", "504 "}, {"MODE", "501 "},
+		{"STRU F", "200 "}, {"STRU R", "504 "}, {"STRU P", "504 "}, {"STRU", "501 "},
+		{"LANG", "200 "}, {"LANG en", "200 "}, {"LANG EN", "200 "}, {"LANG FR", "504 "}, {"SMNT /x", "502 SMNT is not implemented: this site has one"},
+		{"HELP SMNT", "214 SMNT: not"}, {"help site", "214 SITE CHMOD"}, {"MAIL", "500 "},
+		{"CLNT program 1.0", "200 "}, {"CLNT", "200 "}, {"CSID Name=program; Version=1;", "200 Name=RSEXEC;"},
+		{"ALLO 5", "202 "}, {"ALLO 5 R 10", "202 "}, {"ACCT x", "202 "}, {"SYST", "215 UNIX"}, {"NOOP", "200 "},
 		{"REST x", "501 "}, {"REST -1", "501 "}, {"REST 10", "350 "},
 		{"OPTS UTF8 ON", "200 "}, {"OPTS UTF8 OFF", "504 "}, {"OPTS X", "501 "},
 		{"OPTS MLST Size;type;", "200 MLST OPTS type;size;"},
@@ -63,6 +75,31 @@ var dialogues = []struct {
 		{`RMD a"b`, "250 "}, {"RMD /", "550 "}, {"XMKD d", "257 "}, {"XCWD d", "250 "}, {"XCUP", "250 "}, {"XRMD d", "250 "},
 		{"RETR f\x00", "501 "}, {"RETR f\rg", "501 "},
 	}},
+	{"times", Modern, [][2]string{
+		{"USER u", "331 "}, {"PASS p", "230 "},
+		{"MDTM 20020717210715 f", "213 Modify=20020717210715; /f"}, {"MDTM f", "213 20020717210715"},
+		{"MDTM 20020717210715 none", "550 /none: not found"}, {"MDTM 20020717210715 ", "550 "}, {"MDTM 20021317210715 f", "550 /20021317210715 f: not found"}, {"MDTM 20020717210715.5 f", "550 "}, {"MDTM 200207172107 f", "550 "},
+		{"SITE CPFR f", "350 "}, {"SITE CPTO 20010717210715 f", "250 "}, {"MFMT 20030717210715 20010717210715 f", "213 "}, {"MDTM 20010717210715 f", "213 20030717210715"}, {"MDTM f", "213 20020717210715"},
+		{"SITE UTIME 200407172107 f", "200 UTIME 20040717210700 /f"}, {"MDTM f", "213 20040717210700"}, {"site utime 20050717210715 20010717210715 f", "200 "}, {"MDTM 20010717210715 f", "213 20050717210715"}, {"MDTM f", "213 20040717210700"},
+		{"SITE UTIME f 20060101000000 20070102030405 20080101000000 UTC", "200 UTIME 20070102030405 /f"}, {"MDTM f", "213 20070102030405"},
+		{"SITE UTIME 20010717210715 f 20060101000000 20070102030405 20080101000000 UTC", "501 "}, {"SITE UTIME d 200601010000 200802010000 200801010000 utc", "200 UTIME 20080201000000 /d"},
+		{"SITE UTIME", "501 "}, {"SITE UTIME f", "501 "}, {"SITE UTIME 20020717210715", "501 "}, {"SITE UTIME 20020717210715 ", "501 "}, {"SITE UTIME 20021317210715 f", "501 "}, {"SITE UTIME 2002071721071 f", "501 "},
+		{"SITE UTIME f 20060101000000 20070101000000 UTC", "501 "}, {"SITE UTIME f 20060101000000 20070101000000 20080101000000", "501 "}, {"SITE UTIME f 20060101000000 20070101000000 20080101000000 EST", "501 "}, {"SITE UTIME 20060101000000 20070101000000 20080101000000 UTC", "550 "},
+		{"SITE UTIME 20020717210715 none", "550 /none: not found"}, {"SITE UTIME none 20060101000000 20070101000000 20080101000000 UTC", "550 "}, {"SITE UTIME 20020717210715 f\x00", "501 "},
+	}},
+	{"facts", Modern, [][2]string{
+		{"MFF Modify=20020717210715; f", "530 "},
+		{"USER u", "331 "}, {"PASS p", "230 "}, {"OPTS MLST modify;UNIX.mode;", "200 "},
+		{"MFF Modify=20020717210715;UNIX.mode=0640; f", "213 Modify=20020717210715;UNIX.mode=0640; /f"}, {"MDTM f", "213 20020717210715"},
+		{"mff modify=20030717210715; ./f", "213 modify=20030717210715; /f"}, {"MDTM f", "213 20030717210715"},
+		{"MFF unix.MODE=600; f", "213 unix.MODE=600; /f"},
+		{"MFF Modify=20040717210715;Create=20040717210715; f", "504 MFF does not set Create"}, {"MFF UNIX.mode=644;Size=3; f", "504 "},
+		{"MFF Modify=20040717210715;UNIX.mode=4755; f", "501 "}, {"MFF Modify=20040717210715;UNIX.mode=1777; f", "501 "}, {"MFF UNIX.mode=644;Modify=2004; f", "501 "},
+		{"MFF UNIX.mode=u+x; f", "501 "}, {"MFF UNIX.mode; f", "501 "}, {"MFF UNIX.mode=644;unix.mode=600; f", "501 "}, {"MFF UNIX.mode=644;UNIX.mode=644; f", "501 "},
+		{"MFF Modify=20040717210715 f", "501 "}, {"MFF Modify=20040717210715;", "501 "}, {"MFF Modify=20040717210715; ", "501 "}, {"MFF ; f", "504 "}, {"MFF", "501 "}, {"MFF f", "501 "},
+		{"MFF Modify=20040717210715; none", "550 /none: not found"}, {"MFF Modify=20040717210715; f\x00", "501 "},
+		{"MDTM f", "213 20030717210715"},
+	}},
 	{"digests", Modern, [][2]string{
 		{"HASH f", "530 "}, {"XCRC f", "530 "}, {"OPTS HASH", "200 SHA-256"},
 		{"USER u", "331 "}, {"PASS p", "230 "},
@@ -79,7 +116,28 @@ var dialogues = []struct {
 		{"XSHA1 f", "250 A9993E364706816ABA3E25717850C26C9CD0D89D"}, {"XMD5 f", "250 900150983CD24FB0D6963F7D28E17F72"}, {"XCRC f", "250 352441C2"},
 		{"HASH none", "550 "}, {"HASH d", "550 /d: not a regular file"}, {"HASH /", "550 "}, {"HASH", "501 "}, {"HASH f\x00", "501 "}, {"XMD5 none", "550 "}, {"XMD5 d", "550 "}, {"XMD5", "501 "},
 		{"RNFR f", "350 "}, {"RNTO a 0 1", "250 "}, {"HASH a 0 1", "213 CRC32 0-3 352441c2 a 0 1"}, {"XCRC a 0 1", "250 352441C2"},
+		{`XCRC "a 0 1"`, "250 352441C2"}, {`XCRC "a 0 1" 0 3`, "250 352441C2"}, {`XCRC "a 0 1" 1 2`, "250 71BEEFF9"}, {`XMD5 "a 0 1" 0 2`, "250 187EF4436122D1CC2F40DC2B92F0EBA0"}, {`XCRC "/a 0 1" 1 99`, "250 "},
+		{`XCRC "a 0 1" 3 4`, "551 "}, {`XCRC "a 0 1" 1 1`, "501 "}, {`XCRC "a 0 1" 1`, "501 "}, {`XCRC "a 0 1" 1 2 3`, "501 "}, {`XCRC "a 0 1" 0 x`, "501 "}, {`XCRC "a 0 1" 0 0`, "501 "}, {`XCRC "none" 0 1`, "550 /none: not found"}, {`XCRC "a 0 1`, "550 "},
+		{"MKD \"d\"", "257 "}, {`XCRC "d"`, "550 /\"d\": not a regular file"}, {`RMD "d"`, "250 "}, {`HASH "a 0 1"`, "550 "},
+		{"TYPE I", "200 "}, {"RANG 1 1", "350 "}, {`XCRC "a 0 1"`, "250 71BEEFF9"}, {"RANG 1 1", "350 "}, {`XCRC "a 0 1" 0 3`, "250 352441C2"}, {"XCRC a 0 1", "250 352441C2"},
 		{"REIN", "220 "}, {"OPTS HASH", "200 SHA-256"},
+	}},
+	{"ranges", Modern, [][2]string{
+		{"RANG 0 1", "530 "},
+		{"USER u", "331 "}, {"PASS p", "230 "},
+		{"RANG 0 1", "551 "}, {"RANG 1 0", "350 "}, {"TYPE I", "200 "},
+		{"RANG 0 1", "350 Restarting at 0. End octet number is 1"}, {"RANG 1 0", "350 The next"}, {"RANG 3 2", "501 "}, {"RANG 5", "501 "}, {"RANG 5 ", "501 "}, {"RANG", "501 "},
+		{"RANG -1 2", "501 "}, {"RANG 1  2", "501 "}, {"RANG 1 2 3", "501 "}, {"RANG 1 99999999999999999999", "501 "}, {"RANG 0 9223372036854775807", "350 "},
+		{"HASH f", "213 SHA-256 0-2 ba7816bf"}, {"HASH f", "213 SHA-256 0-3 ba7816bf"},
+		{"RANG 1 1", "350 "}, {"OPTS HASH CRC32", "200 "}, {"HASH f", "213 CRC32 1-1 71beeff9 f"}, {"HASH f", "213 CRC32 0-3 352441c2 f"},
+		{"RANG 1 9", "350 "}, {"HASH f", "213 CRC32 1-2 "}, {"RANG 1 1", "350 "}, {"XCRC f", "250 71BEEFF9"}, {"XCRC f", "250 352441C2"},
+		{"RANG 3 9", "350 "}, {"HASH f", "551 "}, {"HASH f", "213 CRC32 0-3 "}, {"RANG 1 1", "350 "}, {"XCRC none", "550 "}, {"XCRC f", "250 352441C2"},
+		{"RANG 1 1", "350 "}, {"RANG 2 1", "501 "}, {"XCRC f", "250 352441C2"}, {"RANG 1 1", "350 "}, {"RANG 1 0", "350 "}, {"XCRC f", "250 352441C2"},
+		{"RANG 1 1", "350 "}, {"REST 1", "350 "}, {"XCRC f", "250 352441C2"},
+		{"RANG 1 1", "350 "}, {"TYPE A", "200 "}, {"PASV", "227 "}, {"RETR f", "551 "}, {"RETR f", "425 "}, {"TYPE I", "200 "},
+		{"RANG 1 1", "350 "}, {"PASV", "227 "}, {"APPE f", "551 "}, {"APPE f", "425 "}, {"RANG 1 1", "350 "}, {"PASV", "227 "}, {"STOU", "551 "}, {"STOU", "425 "},
+		{"RANG 4 9", "350 "}, {"PASV", "227 "}, {"STOR f", "551 "}, {"RANG 1 9", "350 "}, {"PASV", "227 "}, {"STOR new", "551 "}, {"SIZE new", "550 "}, {"SIZE f", "213 3"},
+		{"RANG 1 1", "350 "}, {"REIN", "220 "}, {"USER u", "331 "}, {"PASS p", "230 "}, {"XCRC f", "250 352441C2"},
 	}},
 	{"copies", Modern, [][2]string{
 		{"SITE CPFR f", "530 "},
@@ -97,6 +155,16 @@ var dialogues = []struct {
 		{"SITE CPFR f", "350 "}, {"SITE CPTO f", "250 "}, {"XCRC f", "250 352441C2"},
 		{"SITE CPFR f", "350 "}, {"DELE f", "250 "}, {"SITE CPTO h", "550 /f: not found"}, {"MLST h", "550 "},
 		{"SITE CPFR g", "350 "}, {"REIN", "220 "}, {"USER u", "331 "}, {"PASS p", "230 "}, {"SITE CPTO h", "503 "},
+	}},
+	{"combinations", Modern, [][2]string{
+		{`COMB "t" "f"`, "530 "},
+		{"USER u", "331 "}, {"PASS p", "230 "}, {"TYPE I", "200 "},
+		{"COMB", "501 "}, {"COMB t f", "501 "}, {`COMB "t"`, "501 "}, {`COMB "t" f`, "501 "}, {`COMB "t" "f`, "501 "}, {`COMB "t""f"`, "501 "}, {`COMB "t" ""`, "501 "}, {`COMB "t" "f"x`, "501 "}, {"COMB \"t\" \"f\x00\"", "501 "},
+		{`COMB "t" "none"`, "550 /none: not found"}, {`COMB "t" "f" "none"`, "550 "}, {`COMB "t" "d"`, "550 /d: not a regular file"}, {`COMB "d" "f"`, "550 /d: not a regular file"}, {`COMB "none/t" "f"`, "550 "},
+		{`COMB "t" "f" "./f"`, "553 /f: is a part already"}, {`COMB "f" "f"`, "553 /f: is the target and a part"}, {"SIZE t", "550 "}, {"SIZE f", "213 3"},
+		{"SITE CPFR f", "350 "}, {"SITE CPTO g", "250 "}, {"SITE CPFR f", "350 "}, {`SITE CPTO a "b" c`, "250 "},
+		{`comb  "t"   "f" "g" `, "250 Combined into /t"}, {"SIZE t", "213 6"}, {"SIZE f", "550 "}, {"SIZE g", "550 "},
+		{`COMB "/d/../t" "a ""b"" c"`, "250 Combined into /t"}, {"SIZE t", "213 9"}, {`SIZE a "b" c`, "550 "},
 	}},
 	{"data setups", Modern, [][2]string{
 		{"USER u", "331 "}, {"PASS p", "230 "},
@@ -122,7 +190,7 @@ var dialogues = []struct {
 		{"TYPE I", "200 "}, {"TYPE L 8", "200 "}, {"TYPE E", "504 "}, {"BYTE 8", "200 "}, {"BYTE 36", "504 "}, {"MODE S", "200 "}, {"STRU F", "200 "},
 		{"LIST", "500 "}, {"SIZE f", "500 "}, {"FEAT", "500 "}, {"PWD", "500 "}, {"CWD x", "500 "}, {"NOOP", "500 "},
 		{"PORT 127,0,0,1,9,9", "500 "}, {"REST 1", "500 "}, {"MKD x", "500 "}, {"PASV", "500 "}, {"EPSV", "500 "},
-		{"MAIL", "400 "}, {"HELP", "200 USER "}, {"LSTN", "501 "},
+		{"MAIL", "400 "}, {"MLFL u", "400 "}, {"HELP MAIL", "200 MAIL: not"}, {"HELP", "200 USER "}, {"LSTN", "501 "},
 		{"RETR f", "454 "}, {"LSTN S", "255 SOCK "}, {"STOR f", "505 "}, {"RETR none", "450 "}, {"LSTN S", "255 SOCK "}, {"RETR d", "451 "},
 		{"RNFR none", "450 "}, {"RNFR f", "200 "}, {"RNTO g", "253 "}, {"DELE g", "254 "}, {"DELE g", "450 "},
 		{"ABOR", "202 "}, {"SOCK 10.0.0.1,5", "504 "}, {"BYE", "231 "},
@@ -287,7 +355,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n REST STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n SIZE\r\n MDTM\r\n MFMT\r\n SITE CHMOD\r\n SITE COPY\r\n" +
+	want := "211-Features:\r\n HOST\r\n LANG EN*\r\n CLNT\r\n CSID Name;\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n SITE UTIME\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {
@@ -297,6 +365,33 @@ func TestFeat(t *testing.T) {
 	c.do("OPTS HASH SHA-1", "200 SHA-1")
 	if got := c.do("FEAT", "211-"); !strings.Contains(got, " HASH SHA-256;SHA-512;SHA-1*;MD5;CRC32\r\n MLST type;size*;modify;UNIX.mode;\r\n") {
 		t.Errorf("FEAT\n%s", got)
+	}
+}
+
+// Everything that HELP offers is done, and what is not done it does not offer.
+func TestHelp(t *testing.T) {
+	authority := ftptest.NewAuthority(t)
+	certificate, _ := certified(authority)
+	for _, server := range []Server{
+		{}, {Dialect: RFC438}, {Dialect: RFC478}, {TLS: certificate}, {TLS: certificate, Peers: PeerTrust{CAs: authority.Pool()}},
+	} {
+		server.Limits.SessionsPerHost = 1000
+		s := startSite(t, "127.0.0.1", server)
+		c := s.dial()
+		c.send("HELP")
+		offered := strings.Fields(c.reply())[1:]
+		for _, v := range verbTable() {
+			c := s.dial()
+			c.send("USER u", "PASS p", "HELP", v.name)
+			for range 3 {
+				c.reply()
+			}
+			r := c.reply()
+			undone := strings.HasPrefix(r, "500 ") || strings.Contains(r, "not implemented") || v.name == "CCC"
+			if slices.Contains(offered, v.name) == undone {
+				t.Errorf("%s: HELP offers %q; %s: %q", server.Dialect, offered, v.name, r)
+			}
+		}
 	}
 }
 

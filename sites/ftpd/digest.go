@@ -71,11 +71,17 @@ func (s *session) chooseHash(name string) {
 }
 
 // hashVerb performs HASH (draft-ietf-ftpext2-hash-03 section 3). The digest is
-// that of the file as TYPE I sends it, whatever the TYPE is.
+// that of the file as TYPE I sends it, whatever the TYPE is. Of a whole file the reply
+// tells the size, as other servers' does; of the range of RANG it tells the last byte, as
+// the draft has it.
 func (s *session) hashVerb(ctx context.Context, arg string) {
-	name := s.hash.name
-	s.digest(ctx, "HASH", arg, s.hash, fileStatus, func(sum []byte, n int64) string {
-		return fmt.Sprintf("%s 0-%d %x %s", name, n, sum, arg)
+	name, rang := s.hash.name, s.takeRange()
+	s.digest(ctx, "HASH", arg, rang, s.hash, fileStatus, func(sum []byte, n int64) string {
+		first, last := int64(0), n
+		if rang != nil {
+			first, last = rang.first, rang.first+n-1
+		}
+		return fmt.Sprintf("%s %d-%d %x %s", name, first, last, sum, arg)
 	})
 }
 
@@ -88,21 +94,59 @@ func digestVerb(verb, name string) func(*session, context.Context, string) {
 		return nil
 	}
 	return func(s *session, ctx context.Context, arg string) {
-		s.digest(ctx, verb, arg, a, fileActionDone, func(sum []byte, _ int64) string {
+		arg, rang, ok := s.digestOf(arg)
+		if !ok {
+			s.reply(badSyntax, verb+` takes a pathname, or "a pathname" and maybe where to start and to end`)
+			return
+		}
+		s.digest(ctx, verb, arg, rang, a, fileActionDone, func(sum []byte, _ int64) string {
 			return strings.ToUpper(hex.EncodeToString(sum))
 		})
 	}
 }
 
-// digest starts to compute the digest of a plain file. It runs beside the session
+// digestOf reads the argument of a command from before HASH: a pathname, as it is; or one
+// in quotes, behind which there may be the numbers of the first byte and of the one
+// behind the last, as Serv-U and ProFTPD have it. A file whose name has the quotes comes
+// first. Without numbers the range is that of RANG.
+func (s *session) digestOf(arg string) (path string, rang *octets, ok bool) {
+	rang = s.takeRange()
+	path, rest, quoted := unquote(arg)
+	if !quoted || s.isThere(arg) {
+		return arg, rang, true
+	}
+	bounds := strings.Fields(rest)
+	if len(bounds) == 0 {
+		return path, rang, true
+	}
+	if len(bounds) != 2 {
+		return "", nil, false
+	}
+	o, err := parseOctets(bounds[0], bounds[1])
+	o.last--
+	return path, &o, err == nil && o.first <= o.last
+}
+
+// digest starts to compute the digest of a plain file, or of a range of it. It runs beside the session
 // as a transfer does, so that the end of the control connection breaks it off.
 // But there is no preliminary reply: every other command waits for its end.
-func (s *session) digest(ctx context.Context, verb, arg string, a algorithm, o outcome, text func(sum []byte, n int64) string) {
+func (s *session) digest(ctx context.Context, verb, arg string, rang *octets, a algorithm, o outcome, text func(sum []byte, n int64) string) {
 	name, ok := s.pathname(arg)
 	if !ok {
 		return
 	}
-	f, _, err := s.openSource(name, 0)
+	f, size, err := s.openSource(name, 0)
+	from := io.Reader(f)
+	if err == nil && rang != nil {
+		var count int64
+		if count, err = rang.seek(f, size); err == nil && count == 0 {
+			err = &rangeError{fmt.Sprintf("The range begins beyond the end, %d", size)}
+		}
+		if err != nil {
+			_ = f.Close() // nothing was written to it
+		}
+		from = io.LimitReader(f, count)
+	}
 	if err != nil {
 		s.refuse(name, err)
 		return
@@ -110,18 +154,18 @@ func (s *session) digest(ctx context.Context, verb, arg string, a algorithm, o o
 	t := &transfer{record: "digest", verb: verb, path: name, outcome: o, events: make(chan event, 1)}
 	ctx, t.cancel = context.WithCancel(ctx)
 	s.transfer = t
-	go t.digest(ctx, f, a, text)
+	go t.digest(ctx, f, from, a, text)
 	s.interruptTransfer()
 }
 
-// digest reads f to its end and closes it.
-func (t *transfer) digest(ctx context.Context, f *os.File, a algorithm, text func(sum []byte, n int64) string) {
+// digest reads to the end of from, which is of f, and closes f.
+func (t *transfer) digest(ctx context.Context, f *os.File, from io.Reader, a algorithm, text func(sum []byte, n int64) string) {
 	defer t.cancel()
 	h, buf := a.new(), make([]byte, digestChunk)
 	var err error
 	for err == nil && ctx.Err() == nil {
 		var n int
-		n, err = f.Read(buf)
+		n, err = from.Read(buf)
 		_, _ = h.Write(buf[:n]) // has no errors (hash.Hash)
 		t.bytes.Add(int64(n))
 	}

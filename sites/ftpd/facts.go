@@ -1,10 +1,14 @@
 package ftpd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // factSet says which facts MLST and MLSD give, a bit for each row of factTable.
@@ -98,4 +102,91 @@ func parseFacts(arg string) factSet {
 		}
 	}
 	return set
+}
+
+// change sets one fact of a file.
+type change func(root *os.Root, name string) error
+
+// settable are the facts that MFF sets, as FEAT names them. Each makes of a value the
+// change that sets it.
+var settable = []struct {
+	name  string
+	parse func(value string) (change, error)
+}{
+	{"Modify", parseModify},
+	{"UNIX.mode", parseMode},
+}
+
+func parseModify(value string) (change, error) {
+	at, err := time.Parse(timeVal, value)
+	if err != nil {
+		return nil, errors.New("Modify is YYYYMMDDHHMMSS")
+	}
+	return func(root *os.Root, name string) error {
+		return root.Chtimes(relative(name), time.Time{}, at)
+	}, nil
+}
+
+// parseMode reads permissions. The bits for setuid, setgid and sticky are refused: what
+// a user of this site stores must not run as the one that the server runs as.
+func parseMode(octal string) (change, error) {
+	mode, err := strconv.ParseUint(octal, 8, 32)
+	if err != nil || mode > 0o777 {
+		return nil, errors.New("a mode is from 0 to 777, in octal")
+	}
+	return func(root *os.Root, name string) error {
+		return root.Chmod(relative(name), fs.FileMode(mode))
+	}, nil
+}
+
+// mffVerb performs MFF (draft-somers-ftp-mfxx-04 section 5): it sets facts of a file. If
+// one is not known, or not well said, none is set. The reply has those that were set.
+// There is no MFCT: few systems let anybody say when a file was created.
+func (s *session) mffVerb(_ context.Context, arg string) {
+	facts, arg, found := strings.Cut(arg, " ")
+	facts, ended := strings.CutSuffix(facts, ";")
+	if !found || arg == "" || !ended {
+		s.reply(badSyntax, "MFF takes <fact>=<value>;... and a pathname")
+		return
+	}
+	changes, said, known := make(map[string]change), strings.Split(facts, ";"), make(map[string]bool)
+	for _, fact := range said {
+		name, value, _ := strings.Cut(fact, "=")
+		for _, f := range settable {
+			if !strings.EqualFold(f.name, name) {
+				continue
+			}
+			c, err := f.parse(value)
+			if err == nil && known[f.name] {
+				err = errors.New(f.name + " is there twice")
+			}
+			if err != nil {
+				s.reply(badSyntax, err)
+				return
+			}
+			changes[fact], known[f.name] = c, true
+		}
+		if changes[fact] == nil {
+			s.reply(badParameter, "MFF does not set "+name)
+			return
+		}
+	}
+	name, ok := s.pathname(arg)
+	if !ok {
+		return
+	}
+	var set strings.Builder
+	var failed error
+	for _, fact := range said {
+		if err := changes[fact](s.root, name); err != nil {
+			failed = err
+			continue
+		}
+		set.WriteString(fact + ";")
+	}
+	if set.Len() == 0 {
+		s.refuse(name, failed)
+		return
+	}
+	s.reply(fileStatus, set.String()+" "+name)
 }

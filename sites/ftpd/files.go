@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // timeVal is the form of a time in RFC 3659 section 2.3, in UTC.
@@ -45,7 +44,10 @@ func relative(name string) string {
 // refuse replies to a command on a file that failed with err.
 func (s *session) refuse(name string, err error) {
 	var restart *restartError
+	var ranged *rangeError
 	switch {
+	case errors.As(err, &ranged):
+		s.reply(badRange, ranged)
 	case errors.As(err, &restart):
 		s.reply(badRestart, restart)
 	case errors.Is(err, errNotPlain):
@@ -217,6 +219,12 @@ func (s *session) sizeVerb(_ context.Context, arg string) {
 
 // mdtmVerb performs MDTM (RFC 3659 section 3).
 func (s *session) mdtmVerb(_ context.Context, arg string) {
+	if stamp, arg, set, ok := s.mdtmSets(arg); ok {
+		if s.allowed(Write, "MDTM with a time") {
+			s.setModified(stamp, arg, set)
+		}
+		return
+	}
 	name, ok := s.pathname(arg)
 	if !ok {
 		return
@@ -232,16 +240,21 @@ func (s *session) mdtmVerb(_ context.Context, arg string) {
 // mfmtVerb performs MFMT (draft-somers-ftp-mfxx section 3).
 func (s *session) mfmtVerb(_ context.Context, arg string) {
 	stamp, arg, found := strings.Cut(arg, " ")
-	at, err := time.Parse(timeVal, stamp)
+	set, err := parseModify(stamp)
 	if !found || arg == "" || err != nil {
 		s.reply(badSyntax, "MFMT takes YYYYMMDDHHMMSS and a pathname")
 		return
 	}
+	s.setModified(stamp, arg, set)
+}
+
+// setModified sets when a file was modified and says so.
+func (s *session) setModified(stamp, arg string, set change) {
 	name, ok := s.pathname(arg)
 	if !ok {
 		return
 	}
-	if err := s.root.Chtimes(relative(name), time.Time{}, at); err != nil {
+	if err := set(s.root, name); err != nil {
 		s.refuse(name, err)
 		return
 	}

@@ -244,6 +244,7 @@ func fuzzCommands(f *testing.F, overTLS bool) {
 	f.Add([]byte(private+"EPSV\r\nLIST\r\nAUTH TLS\r\nREIN\r\nCCC\r\n\xff\xf4\xff\xf2ABOR\r\n"), tlsBit)
 	for _, transfers := range []string{
 		"TYPE I\r\nPASV\r\nSTOR x\r\nPASV\r\nRETR x\r\nREST 3\r\nPASV\r\nAPPE x\r\nHASH x\r\nEPSV\r\nLIST\r\n",
+		"TYPE I\r\nPASV\r\nSTOR x\r\nRANG 2 20\r\nPASV\r\nSTOR x\r\nRANG 0 5\r\nPASV\r\nRETR x\r\nRANG 1 2\r\nHASH x\r\nXCRC \"x\" 1 3\r\nCOMB \"y\" \"x\"\r\nAVBL\r\nMFF Modify=20020717210715; y\r\n",
 		"PASV\r\nSTOU\r\nSTAT\r\nPASV\r\nMLSD\r\nSITE CPFR x\r\nSITE CPTO y\r\nREIN\r\n",
 		"LSTN R\r\nSOCK 127.0.77.2,2000\r\nSTOR x\r\nLSTN S\r\nRETR x\r\nABOR\r\nLSTN S\r\nNLST\r\nUSER u\r\n",
 		"PASV\r\nSTOR x\r\nNOOP\r\nABOR\r\nPASV\r\nRETR x\r\nUSER u\r\nPASS x\r\nPASS p\r\nDELE x\r\nRNFR x\r\nRNTO y\r\n",

@@ -102,7 +102,7 @@ func (s *session) logout() {
 		}
 	}
 	s.user, s.root, s.userName, s.cwd = nil, nil, "", "/"
-	s.restart, s.copyFrom = 0, ""
+	s.restart, s.rang, s.copyFrom = 0, nil, ""
 }
 
 // reinVerb performs REIN: as if the control connection had just been opened. Over TLS

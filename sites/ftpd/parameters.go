@@ -54,14 +54,14 @@ func (s *session) restVerb(_ context.Context, arg string) {
 		s.reply(badSyntax, "REST takes a number of bytes")
 		return
 	}
-	s.restart = int64(n)
+	s.restart, s.rang = int64(n), nil
 	s.reply(restartAt, s.restart)
 }
 
-// takeRestart uses the offset of REST up.
+// takeRestart uses the offset of REST up, and a range of RANG with it.
 func (s *session) takeRestart() int64 {
 	n := s.restart
-	s.restart = 0
+	s.restart, s.rang = 0, nil
 	return n
 }
 

@@ -17,6 +17,7 @@ const (
 	needPassword
 	loggedIn
 	reinitialized
+	hostTaken
 	loginFailed
 	tooManyLogins
 	lockedOut
@@ -38,6 +39,8 @@ const (
 	directoryCreated
 	workingDirectory
 	restartAt
+	rangeSet
+	rangeReset
 	fileStatus
 	systemStatus
 	features
@@ -67,12 +70,15 @@ const (
 	storageExhausted
 	localError
 	renameFailed
+	nameNotAllowed
 	badRestart
+	badRange
 
 	unknownVerb
 	lineTooLong
 	badSyntax
 	notImplemented
+	oneFileSystem
 	badSequence
 	badParameter
 	tlsBegins
@@ -110,6 +116,7 @@ var replies = [...]phrase{
 	needPassword:  {[2]int{331, 330}, "Enter password"},
 	loggedIn:      {[2]int{230, 230}, "User %s is logged in"},
 	reinitialized: {[2]int{220, 300}, "Ready for a new user"},
+	hostTaken:     {[2]int{220, 0}, "This is the host you asked for"},
 	loginFailed:   {[2]int{530, 431}, "User or password is wrong"},
 	tooManyLogins: {[2]int{421, 430}, "Too many wrong passwords: closing"},
 	notLoggedIn:   {[2]int{530, 451}, "Log in first with USER and PASS"},
@@ -133,6 +140,8 @@ var replies = [...]phrase{
 	directoryCreated: {[2]int{257, 0}, "%s created"},
 	workingDirectory: {[2]int{257, 0}, "%s is the working directory"},
 	restartAt:        {[2]int{350, 0}, "The next RETR or STOR starts at %d"},
+	rangeSet:         {[2]int{350, 0}, "Restarting at %d. End octet number is %d"},
+	rangeReset:       {[2]int{350, 0}, "The next transfer is of the whole file"},
 	fileStatus:       {[2]int{213, 0}, "%s"},
 	systemStatus:     {[2]int{211, 0}, "%s"},
 	features:         {[2]int{211, 0}, "%s"},
@@ -162,12 +171,15 @@ var replies = [...]phrase{
 	storageExhausted: {[2]int{452, 453}, "%s: no space left"},
 	localError:       {[2]int{451, 455}, "%s: %s"},
 	renameFailed:     {[2]int{553, 456}, "%s: %s"},
+	nameNotAllowed:   {[2]int{553, 0}, "%s: %s"},
 	badRestart:       {[2]int{554, 504}, "%s"},
+	badRange:         {[2]int{551, 0}, "%s"},
 
 	unknownVerb:    {[2]int{500, 500}, "Unknown command %s"},
 	lineTooLong:    {[2]int{500, 500}, "Command line is longer than %d bytes"},
 	badSyntax:      {[2]int{501, 501}, "%s"},
 	notImplemented: {[2]int{502, 400}, "%s is not implemented"},
+	oneFileSystem:  {[2]int{502, 0}, "SMNT is not implemented: this site has one file system"},
 	badSequence:    {[2]int{503, 505}, "%s"},
 	badParameter:   {[2]int{504, 504}, "%s"},
 

@@ -19,18 +19,27 @@ var (
 
 // retrVerb performs RETR (RFC 959 section 4.1.3).
 func (s *session) retrVerb(ctx context.Context, arg string) {
-	restart := s.takeRestart()
+	rang, restart := s.takeRange(), s.takeRestart()
 	name, ok := s.pathname(arg)
 	if !ok || !s.dataReady(sending) {
 		return
 	}
-	f, size, err := s.openSource(name, restart)
+	source := &fileSource{image: s.image, limit: -1}
+	var count int64
+	var err error
+	if rang == nil {
+		source.f, count, err = s.openSource(name, restart)
+		count -= restart
+	} else {
+		source.f, count, err = s.openRange(name, rang)
+		source.limit = count
+	}
 	if err != nil {
 		s.setData(nil)
 		s.refuse(name, err)
 		return
 	}
-	s.begin(ctx, "RETR", name, fmt.Sprintf("Sending %s (%d bytes)", name, size-restart), &fileSource{f: f, image: s.image})
+	s.begin(ctx, "RETR", name, fmt.Sprintf("Sending %s (%d bytes)", name, count), source)
 }
 
 // openSource opens a plain file at an offset.
@@ -90,6 +99,7 @@ func (s *session) plainFile(name string) error {
 type fileSource struct {
 	f     *os.File
 	image bool
+	limit int64 // how many bytes; -1: to the end
 }
 
 func (p *fileSource) move(t *transfer, conn *connection) error {
@@ -98,7 +108,7 @@ func (p *fileSource) move(t *transfer, conn *connection) error {
 	case !p.image:
 		_, err = io.Copy(lines.ToNetwork(conn), p.f)
 	case conn.private != nil:
-		err = copyPieces(conn, p.f)
+		err = copyPieces(conn, p.rest())
 	default:
 		err = p.sendImage(t, conn.wire.TCPConn)
 	}
@@ -108,6 +118,14 @@ func (p *fileSource) move(t *transfer, conn *connection) error {
 	return t.endSending(conn)
 }
 
+// rest is what is sent.
+func (p *fileSource) rest() io.Reader {
+	if p.limit < 0 {
+		return p.f
+	}
+	return io.LimitReader(p.f, p.limit)
+}
+
 // sendImage leaves the copying to the system where it can (sendfile).
 func (p *fileSource) sendImage(t *transfer, conn *net.TCPConn) error {
 	start, err := p.f.Seek(0, io.SeekCurrent)
@@ -115,10 +133,17 @@ func (p *fileSource) sendImage(t *transfer, conn *net.TCPConn) error {
 		return err
 	}
 	for pace := newPace(t.timeout); ; {
+		chunk := int64(chunkSize)
+		if p.limit >= 0 {
+			chunk = min(chunk, p.limit-t.bytes.Load())
+		}
+		if chunk == 0 {
+			return nil
+		}
 		if err := conn.SetWriteDeadline(pace.deadline()); err != nil {
 			return err
 		}
-		n, err := io.CopyN(conn, p.f, chunkSize)
+		n, err := io.CopyN(conn, p.f, chunk)
 		t.bytes.Add(n)
 		if err == io.EOF {
 			return nil

@@ -17,8 +17,11 @@
 //     (CVE-2011-0411).
 //   - A digest is of the bytes that RETR in TYPE I would have sent, and ends with its
 //     session.
+//   - A store after RANG touches no byte outside the range.
 //   - A copy within the site has its name only when it is whole, and ends with its
 //     session.
+//   - COMB deletes a part only when all parts are stored in the target; else the target is
+//     what it was.
 //   - A data connection is made only with the user's own host or a host in
 //     Server.AllowPeers (RFC 2577 section 3).
 //   - Nobody who has not logged in makes this server hold more than a small buffer, or
@@ -48,7 +51,7 @@ import (
 type Dialect string
 
 const (
-	Modern Dialect = "modern" // RFC 959, 2428, 2389 and 3659, with LSTN, SOCK and HASH
+	Modern Dialect = "modern" // RFC 959, 2389, 2428, 3659 and 7151, with LSTN, SOCK and HASH
 	RFC438 Dialect = "rfc438" // 1973: LSTN and SOCK, RFC 438
 	RFC478 Dialect = "rfc478" // 1973: SOCK and PASV without an address, RFC 478
 )
@@ -57,6 +60,10 @@ const (
 type Server struct {
 	Users   []User  // who may log in
 	Dialect Dialect // "" is Modern
+
+	// Hosts are the names by which this server may be asked for with HOST (RFC 7151),
+	// beside its address. If there are none, any name will do.
+	Hosts []string
 
 	// AllowPeers are the hosts, beside the user's own, that may be the other
 	// end of a data connection.
@@ -96,8 +103,8 @@ type Server struct {
 
 	// Logger gets one record "command" for each command, one "reply" for each
 	// reply, one "transfer" for each transfer, one "digest" for each digest and one
-	// "copy" for each copy that was begun, all at Info and with the attributes
-	// session and remote. Passwords are masked. nil discards.
+	// "copy" for each copy and each COMB that was begun, all at Info and with the
+	// attributes session and remote. Passwords are masked. nil discards.
 	Logger *slog.Logger
 
 	// IdleTimeout ends a session that gives no command for so long; a running
@@ -196,7 +203,8 @@ func (v *Service) Serve(ctx context.Context, ln net.Listener) error {
 type settings struct {
 	*Service
 	users       map[string]*User
-	nobody      *User // who has the password that a name deserves which no user has
+	hosts       []string // as hostName has them
+	nobody      *User    // who has the password that a name deserves which no user has
 	allowPeers  []netip.Prefix
 	passive     PortRange
 	public      netip.Addr
@@ -229,6 +237,9 @@ func (s *Server) resolve(v *Service) (*settings, error) {
 		dataTimeout: s.DataTimeout,
 		limits:      s.Limits.resolved(),
 		verbs:       make(map[string]verb),
+	}
+	for _, name := range s.Hosts {
+		svc.hosts = append(svc.hosts, hostName(name))
 	}
 	if svc.log == nil {
 		svc.log = slog.New(slog.DiscardHandler)

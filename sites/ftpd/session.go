@@ -75,6 +75,7 @@ type session struct {
 
 	image      bool // TYPE I or L 8; else TYPE A
 	restart    int64
+	rang       *octets // from RANG, until the next transfer or digest; nil is none
 	renameFrom string
 	copyFrom   string // from SITE CPFR, until SITE CPTO; "" is none
 	facts      factSet

@@ -2,13 +2,12 @@ package ftpd
 
 import (
 	"context"
-	"io/fs"
-	"strconv"
 	"strings"
 )
 
 const siteHelp = "SITE CHMOD <mode> <path>: set the permissions of a file, in octal | " +
-	"SITE CPFR <path>: the file to copy | SITE CPTO <path>: where its copy goes | SITE HELP: this text"
+	"SITE CPFR <path>: the file to copy | SITE CPTO <path>: where its copy goes | " +
+	"SITE UTIME <YYYYMMDDhhmm[ss]> <path>: set when a file was modified | SITE UTIME <path> <accessed> <modified> <created> UTC: set its times | SITE HELP: this text"
 
 // siteVerb performs SITE (RFC 959 section 4.1.3): services that are this server's
 // own.
@@ -27,6 +26,10 @@ func (s *session) siteVerb(ctx context.Context, arg string) {
 		if s.allowed(Write|Append, "SITE CPTO") {
 			s.siteCPTO(ctx, arg)
 		}
+	case "UTIME":
+		if s.allowed(Write, "SITE UTIME") {
+			s.siteUTIME(arg)
+		}
 	case "HELP":
 		s.reply(helpText, siteHelp)
 	default:
@@ -35,12 +38,11 @@ func (s *session) siteVerb(ctx context.Context, arg string) {
 }
 
 // siteCHMOD performs SITE CHMOD, which no document specifies: a mode in octal, a
-// blank, a pathname. The bits for setuid, setgid and sticky are refused: what a
-// user of this site stores must not run as the one that the server runs as.
+// blank, a pathname.
 func (s *session) siteCHMOD(arg string) {
 	octal, arg, _ := strings.Cut(arg, " ")
-	mode, err := strconv.ParseUint(octal, 8, 32)
-	if err != nil || mode > 0o777 || arg == "" {
+	set, err := parseMode(octal)
+	if err != nil || arg == "" {
 		s.reply(badSyntax, "CHMOD takes a mode from 0 to 777, in octal, and a pathname")
 		return
 	}
@@ -48,7 +50,7 @@ func (s *session) siteCHMOD(arg string) {
 	if !ok {
 		return
 	}
-	if err := s.root.Chmod(relative(name), fs.FileMode(mode)); err != nil {
+	if err := set(s.root, name); err != nil {
 		s.refuse(name, err)
 		return
 	}

@@ -84,3 +84,30 @@ func TestNoSpaceForACopy(t *testing.T) {
 	c.do("SITE CPFR old", "350 ")
 	c.do("SITE CPTO new", "250 ")
 }
+
+// AVBL tells the room on the file system of the directory that it names, and how it
+// shrinks.
+func TestAVBLSmallDisk(t *testing.T) {
+	dir := smallDisk(t)
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: dir}}})
+	c := s.login()
+	c.do("AVBL", "213 1048576")
+	s.write("f", strings.Repeat("x", 256<<10))
+	c.do("AVBL /", "213 786432")
+}
+
+// Files for which there is no room together are not combined, and all are as they were.
+func TestNoSpaceToCombine(t *testing.T) {
+	dir := smallDisk(t)
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: dir}}})
+	s.write("a", "a")
+	s.write("big", strings.Repeat("x", 700<<10))
+	s.write("old", "old")
+	c := s.login()
+	c.do(`COMB "old" "a" "big"`, "452 /old: no space left")
+	c.do(`COMB "new" "a" "big"`, "452 /new: no space left")
+	if got := s.names(); got != "a big old" || s.read("old") != "old" {
+		t.Errorf("the files are %s", got)
+	}
+	c.do(`COMB "old" "a"`, "250 ")
+}

@@ -23,11 +23,21 @@ func (s *session) featVerb(context.Context, string) {
 	s.replyLines(features, lines)
 }
 
+// smntVerb performs SMNT (RFC 959 section 4.1.1). A 202 would tell that the file system
+// asked for is the one in use.
+func (s *session) smntVerb(context.Context, string) { s.reply(oneFileSystem) }
+
 // helpVerb performs HELP. Before RFC 640 a reply had one line only, so the verbs
-// stand in one.
+// stand in one. They are those that do something here.
 func (s *session) helpVerb(_ context.Context, arg string) {
 	if arg == "" {
-		s.reply(helpText, strings.Join(s.svc.order, " "))
+		var names []string
+		for _, name := range s.svc.order {
+			if v := s.svc.verbs[name]; v.perform != nil && v.gate&refuses == 0 {
+				names = append(names, name)
+			}
+		}
+		s.reply(helpText, strings.Join(names, " "))
 		return
 	}
 	v, ok := s.svc.verbs[strings.ToUpper(strings.TrimSpace(arg))]

@@ -17,10 +17,13 @@ import (
 
 // storVerb performs STOR (RFC 959 section 4.1.3). After REST n the file is cut to
 // its first n bytes and goes on from there, so that no old tail is left behind
-// the new end.
+// the new end. After RANG it is not cut (draft-bryan-ftp-range-08 section 4.3).
 func (s *session) storVerb(ctx context.Context, arg string) {
-	restart := s.takeRestart()
+	rang, restart := s.takeRange(), s.takeRestart()
 	s.store(ctx, "STOR", arg, func(name string) (*fileSink, error) {
+		if rang != nil {
+			return s.openRangeSink(name, rang)
+		}
 		return s.openSink(name, restart, Write)
 	})
 }
@@ -28,6 +31,9 @@ func (s *session) storVerb(ctx context.Context, arg string) {
 // appeVerb performs APPE. It always adds at the end; a REST before it is used up
 // without effect.
 func (s *session) appeVerb(ctx context.Context, arg string) {
+	if s.refusedByRANG("APPE") {
+		return
+	}
 	s.takeRestart()
 	s.store(ctx, "APPE", arg, func(name string) (*fileSink, error) {
 		sink, err := s.openSink(name, 0, Write|Append)
@@ -61,6 +67,9 @@ const uniqueAttempts = 16
 // stouVerb performs STOU; the preliminary reply names the file (RFC 1123 section
 // 4.1.2.9).
 func (s *session) stouVerb(ctx context.Context, arg string) {
+	if s.refusedByRANG("STOU") {
+		return
+	}
 	s.takeRestart()
 	if arg == "" {
 		arg = "stou"
@@ -92,10 +101,11 @@ type fileSink struct {
 	f         *os.File
 	image     bool
 	sync      bool
-	created   bool  // by this transfer
-	appending bool  // add at the end; else cut to start first
-	start     int64 // where the received bytes begin
-	moving    bool  // the data connection was there and start is right
+	created   bool    // by this transfer
+	appending bool    // add at the end; else cut to start first
+	start     int64   // where the received bytes begin
+	only      *octets // of RANG: nothing else is touched; nil: there is no range
+	moving    bool    // the data connection was there and start is right
 }
 
 func (s *session) sink(f *os.File, name string, created bool) *fileSink {
@@ -105,7 +115,7 @@ func (s *session) sink(f *os.File, name string, created bool) *fileSink {
 // openSink opens a file to receive into, from an offset on; it creates it if
 // there is none. For one that is there the user has to have one of some rights.
 func (s *session) openSink(name string, restart int64, some Rights) (*fileSink, error) {
-	f, created, err := s.openOrCreate(name, some)
+	f, created, err := s.openOrCreate(name, 0o666, some)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +128,8 @@ func (s *session) openSink(name string, restart int64, some Rights) (*fileSink, 
 }
 
 // openOrCreate also says whether it created the file.
-func (s *session) openOrCreate(name string, some Rights) (f *os.File, created bool, err error) {
-	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+func (s *session) openOrCreate(name string, mode fs.FileMode, some Rights) (f *os.File, created bool, err error) {
+	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err == nil {
 		return f, true, nil
 	}
@@ -148,6 +158,14 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 	switch {
 	case !p.image:
 		return p.receiveASCII(conn)
+	case conn.private != nil && p.only != nil:
+		if err := copyPieces(p.f, io.LimitReader(conn, p.only.count())); err != nil {
+			return sinkFault(err)
+		}
+		if _, err := io.CopyN(io.Discard, conn, 1); err != nil && err != io.EOF {
+			return err
+		}
+		return p.filled(t.bytes.Load())
 	case conn.private != nil:
 		return sinkFault(copyPieces(p.f, conn))
 	}
@@ -162,8 +180,10 @@ func (p *fileSink) position() error {
 		p.start = end
 		return err
 	}
-	if err := p.f.Truncate(p.start); err != nil {
-		return err
+	if p.only == nil {
+		if err := p.f.Truncate(p.start); err != nil {
+			return err
+		}
 	}
 	_, err := p.f.Seek(p.start, io.SeekStart)
 	return err
@@ -172,13 +192,20 @@ func (p *fileSink) position() error {
 // receiveImage leaves the copying to the system where it can (splice).
 func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
 	for pace := newPace(t.timeout); ; {
+		to, chunk := io.Writer(p.f), int64(chunkSize)
+		if p.only != nil {
+			chunk = min(chunk, p.only.count()-t.bytes.Load())
+		}
+		if chunk == 0 { // the end of file has to come now
+			to, chunk = io.Discard, 1
+		}
 		if err := conn.SetReadDeadline(pace.deadline()); err != nil {
 			return err
 		}
-		n, err := io.CopyN(p.f, conn, chunkSize)
+		n, err := io.CopyN(to, conn, chunk)
 		t.bytes.Add(n)
-		if err == io.EOF {
-			return nil
+		if err == io.EOF || to == io.Discard && n > 0 {
+			return p.filled(t.bytes.Load())
 		}
 		if !pace.goOn(n, err) {
 			return sinkFault(err)

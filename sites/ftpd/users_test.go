@@ -25,7 +25,7 @@ func TestRights(t *testing.T) {
 		{"LIST", "-", List}, {"NLST", "-", List}, {"MLSD", "-", List}, {"STAT /", "", List},
 		{"STOR f", "x", Write}, {"STOR new", "x", Write | Append}, {"STOU", "x", Write | Append}, {"APPE f", "x", Write | Append}, {"APPE new", "x", Write | Append},
 		{"MKD new", "", Write | Append}, {"XMKD new", "", Write | Append},
-		{"RNFR f", "", Write}, {"MFMT 20020717210715 f", "", Write}, {"SITE CHMOD 600 f", "", Write},
+		{"RNFR f", "", Write}, {"MFMT 20020717210715 f", "", Write}, {"SITE CHMOD 600 f", "", Write}, {"SITE UTIME 20020717210715 f", "", Write}, {"MFF Modify=20020717210715; f", "", Write}, {"MDTM 20020717210715 f", "", Write},
 		{"DELE f", "", Delete}, {"RMD d", "", Delete}, {"XRMD d", "", Delete},
 		{"SIZE f", "", AllRights}, {"MDTM f", "", AllRights}, {"MLST f", "", AllRights}, {"CWD d", "", AllRights}, {"PWD", "", AllRights},
 	} {
@@ -79,8 +79,8 @@ func TestRights(t *testing.T) {
 // TestRightsTable holds that each verb which is about files asks for a right, or is one of
 // those that everybody may give.
 func TestRightsTable(t *testing.T) {
-	free := []string{"PWD", "XPWD", "CWD", "XCWD", "CDUP", "XCUP", "SIZE", "MDTM", "MLST", "REST",
-		"PASV", "CPSV", "EPSV", "PORT", "EPRT", "LSTN", "SOCK", "SITE"} // and each service of SITE asks itself
+	free := []string{"PWD", "XPWD", "CWD", "XCWD", "CDUP", "XCUP", "SIZE", "MDTM", "MLST", "REST", "RANG",
+		"PASV", "CPSV", "EPSV", "PORT", "EPRT", "LSTN", "SOCK", "AVBL", "SITE"} // and each service of SITE asks itself
 	for _, v := range verbTable() {
 		if v.gate&needsLogin != 0 && v.gate.rights() == 0 && !slices.Contains(free, v.name) {
 			t.Errorf("%s asks for no right", v.name)
@@ -88,7 +88,7 @@ func TestRightsTable(t *testing.T) {
 	}
 }
 
-// A copy within the site is no way around the right to write.
+// A copy within the site, or COMB, is no way around a right.
 func TestRightsOfCopy(t *testing.T) {
 	root := t.TempDir()
 	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: root, Rights: Read | Append}}})
@@ -101,6 +101,13 @@ func TestRightsOfCopy(t *testing.T) {
 	c.do("SITE CPTO new", "250 ")
 	if s.read("g") != "other" || s.read("new") != "abc" {
 		t.Error("the copy is wrong")
+	}
+	c.do(`COMB "g" "f"`, "550 Permission denied")
+	for lacks, want := range map[Rights]string{Read: "550 ", Append: "550 ", Delete: "550 ", List: "250 "} {
+		s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: t.TempDir(), Rights: (Read | Append | Delete | List) &^ lacks}}})
+		s.write("f", "abc")
+		s.write("g", "other")
+		s.login().do(`COMB "g" "f"`, want)
 	}
 }
 

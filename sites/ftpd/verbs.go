@@ -14,6 +14,7 @@ const (
 	notInClear       // not before AUTH, where the site requires TLS
 	withTLS          // not implemented at a site without TLS
 	withPeers        // nor at one that trusts no other site's certificate
+	refuses          // only says why this site does not do it; HELP does not offer it
 )
 
 // The rights of which the user has to have one, in the upper byte.
@@ -42,6 +43,7 @@ type verb struct {
 // row for each form.
 func verbTable() []verb {
 	return []verb{
+		{"HOST", inModern, needsArg, (*session).hostVerb, "HOST", "HOST <name>: which host is meant; comes before USER"},
 		{"USER", inAll, needsArg | notInClear, (*session).userVerb, "", "USER <name>: begin to log in"},
 		{"PASS", inAll, 0, (*session).passVerb, "", "PASS <password>: log in"},
 		{"ACCT", inAll, 0, (*session).acctVerb, "", "ACCT <account>: not needed"},
@@ -53,12 +55,15 @@ func verbTable() []verb {
 		{"HELP", inAll, 0, (*session).helpVerb, "", "HELP [<verb>]: this text"},
 		{"FEAT", inModern, 0, (*session).featVerb, "", "FEAT: the extensions known"},
 		{"OPTS", inModern, needsArg, (*session).optsVerb, "", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <name>: set an option"},
+		{"LANG", inModern, 0, (*session).langVerb, "LANG EN*", "LANG [EN]: the language of replies"},
+		{"CLNT", inModern, 0, (*session).clntVerb, "CLNT", "CLNT <program>: what you are"},
+		{"CSID", inModern, 0, (*session).csidVerb, "CSID Name;", "CSID Name=<program>;: what you are, and what this is"},
 		{"STAT", inModern, midTransfer, (*session).statVerb, "", "STAT [<path>]: status, or a listing"},
 
 		{"AUTH", inModern, needsArg | withTLS, (*session).authVerb, "AUTH TLS", "AUTH TLS: go on over TLS"},
 		{"PBSZ", inModern, needsArg | withTLS, (*session).pbszVerb, "PBSZ", "PBSZ 0: comes before PROT"},
 		{"PROT", inModern, needsArg | withTLS, (*session).protVerb, "PROT", "PROT C | PROT P: data connections in the clear, or over TLS"},
-		{"CCC", inModern, withTLS, (*session).cccVerb, "", "CCC: is refused; the control connection stays over TLS"},
+		{"CCC", inModern, withTLS | refuses, (*session).cccVerb, "", "CCC: is refused; the control connection stays over TLS"},
 		{"SSCN", inModern, withTLS | withPeers, (*session).sscnVerb, "SSCN", "SSCN [ON|OFF]: be the TLS client on data connections, for another site"},
 
 		{"TYPE", inAll, needsArg, (*session).typeVerb, "", "TYPE A | TYPE I | TYPE L 8: representation"},
@@ -67,6 +72,7 @@ func verbTable() []verb {
 		{"STRU", inAll, needsArg, (*session).struVerb, "", "STRU F: file structure"},
 		{"ALLO", inModern, 0, (*session).alloVerb, "", "ALLO <size>: not needed"},
 		{"REST", inModern, needsLogin | needsArg, (*session).restVerb, "REST STREAM", "REST <offset>: where the next RETR or STOR starts"},
+		{"RANG", inModern, needsLogin | needsArg, (*session).rangVerb, "RANG STREAM", "RANG <first> <last>: the bytes that the next RETR, STOR or digest is of | RANG 1 0: all of them"},
 
 		{"PASV", inModern, needsLogin, (*session).pasvVerb, "PASV", "PASV: listen for the data connection"},
 		{"PASV", in478, needsLogin, (*session).barePasvVerb, "", "PASV: listen on the default data socket"},
@@ -81,6 +87,7 @@ func verbTable() []verb {
 		{"STOR", inAll, needsLogin | needsArg | writes | appends, (*session).storVerb, "", "STOR <path>: receive a file"},
 		{"APPE", inAll, needsLogin | needsArg | writes | appends, (*session).appeVerb, "", "APPE <path>: receive what is added to a file"},
 		{"STOU", inModern, needsLogin | writes | appends, (*session).stouVerb, "", "STOU [<path>]: receive a file under a new name"},
+		{"COMB", inModern, needsLogin | needsArg | deletes, (*session).combVerb, "COMB", `COMB "<target>" "<part>"...: add files to one and delete them`},
 		{"LIST", inModern, needsLogin | lists, (*session).listVerb, "", "LIST [<path>]: a listing"},
 		{"NLST", inAll, needsLogin | lists, (*session).nlstVerb, "", "NLST [<path>]: the names in a directory"},
 		{"MLSD", inModern, needsLogin | lists, (*session).mlsdVerb, "", "MLSD [<path>]: the facts of a directory's entries"},
@@ -101,18 +108,20 @@ func verbTable() []verb {
 		{"RNFR", inAll, needsLogin | needsArg | writes, (*session).rnfrVerb, "", "RNFR <path>: what to rename"},
 		{"RNTO", inAll, needsLogin | needsArg | writes, (*session).rntoVerb, "", "RNTO <path>: its new name"},
 		{"SIZE", inModern, needsLogin | needsArg, (*session).sizeVerb, "SIZE", "SIZE <path>: the bytes a RETR would send"},
-		{"MDTM", inModern, needsLogin | needsArg, (*session).mdtmVerb, "MDTM", "MDTM <path>: when it was modified"},
+		{"AVBL", inModern, needsLogin, (*session).avblVerb, "AVBL", "AVBL [<path>]: the bytes that can be stored in a directory"},
+		{"MDTM", inModern, needsLogin | needsArg, (*session).mdtmVerb, "MDTM", "MDTM <path>: when it was modified | MDTM <YYYYMMDDHHMMSS> <path>: as MFMT"},
 		{"MFMT", inModern, needsLogin | needsArg | writes, (*session).mfmtVerb, "MFMT", "MFMT <YYYYMMDDHHMMSS> <path>: set when it was modified"},
-		{"SITE", inModern, needsLogin | needsArg, (*session).siteVerb, "SITE CHMOD | SITE COPY", siteHelp},
+		{"MFF", inModern, needsLogin | needsArg | writes, (*session).mffVerb, "MFF Modify;UNIX.mode;", "MFF <fact>=<value>;... <path>: set facts of a file"},
+		{"SITE", inModern, needsLogin | needsArg, (*session).siteVerb, "SITE CHMOD | SITE COPY | SITE UTIME", siteHelp},
 
 		{"HASH", inModern, needsLogin | needsArg | reads, (*session).hashVerb, "", "HASH <path>: the digest of a file, by the algorithm of OPTS HASH"},
-		{"XSHA256", inModern, needsLogin | needsArg | reads, digestVerb("XSHA256", "SHA-256"), "XSHA256", "XSHA256 <path>: the SHA-256 of a file"},
-		{"XSHA512", inModern, needsLogin | needsArg | reads, digestVerb("XSHA512", "SHA-512"), "XSHA512", "XSHA512 <path>: the SHA-512 of a file"},
-		{"XSHA1", inModern, needsLogin | needsArg | reads, digestVerb("XSHA1", "SHA-1"), "XSHA1", "XSHA1 <path>: the SHA-1 of a file"},
-		{"XMD5", inModern, needsLogin | needsArg | reads, digestVerb("XMD5", "MD5"), "XMD5", "XMD5 <path>: the MD5 of a file"},
-		{"XCRC", inModern, needsLogin | needsArg | reads, digestVerb("XCRC", "CRC32"), "XCRC", "XCRC <path>: the CRC32 of a file"},
+		{"XSHA256", inModern, needsLogin | needsArg | reads, digestVerb("XSHA256", "SHA-256"), "XSHA256", "XSHA256 <path> | XSHA256 \"<path>\" [<start> <end>]: the SHA-256 of a file"},
+		{"XSHA512", inModern, needsLogin | needsArg | reads, digestVerb("XSHA512", "SHA-512"), "XSHA512", "XSHA512 <path> | XSHA512 \"<path>\" [<start> <end>]: the SHA-512 of a file"},
+		{"XSHA1", inModern, needsLogin | needsArg | reads, digestVerb("XSHA1", "SHA-1"), "XSHA1", "XSHA1 <path> | XSHA1 \"<path>\" [<start> <end>]: the SHA-1 of a file"},
+		{"XMD5", inModern, needsLogin | needsArg | reads, digestVerb("XMD5", "MD5"), "XMD5", "XMD5 <path> | XMD5 \"<path>\" [<start> <end>]: the MD5 of a file"},
+		{"XCRC", inModern, needsLogin | needsArg | reads, digestVerb("XCRC", "CRC32"), "XCRC", "XCRC <path> | XCRC \"<path>\" [<start> <end>]: the CRC32 of a file"},
 
-		{name: "SMNT", dialects: inModern, help: "SMNT: not implemented"},
+		{"SMNT", inModern, refuses, (*session).smntVerb, "", "SMNT: not implemented; this site has one file system"},
 		{name: "MAIL", dialects: in1973, help: "MAIL: not implemented"},
 		{name: "MLFL", dialects: in1973, help: "MLFL: not implemented"},
 	}
