@@ -16,7 +16,12 @@ require (
 	golang.org/x/term v0.47.0
 )
 
-require golang.org/x/crypto v0.58.0 // indirect
+require (
+	github.com/VictoriaMetrics/metrics v1.35.1 // indirect
+	github.com/valyala/fastrand v1.1.0 // indirect
+	github.com/valyala/histogram v1.2.0 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+)
 
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -25,10 +27,11 @@ import (
 
 // serveCommand is a site server, and what belongs to one.
 type serveCommand struct {
-	What string `arg:"" optional:"" enum:"run,passwd" default:"run" help:"run: serve, which is meant where nothing is named; passwd: ask for the password of --user and print the lines of the settings that have its hash."`
+	What string `arg:"" optional:"" enum:"run,passwd,status" default:"run" help:"run: serve, which is meant where nothing is named; passwd: ask for the password of --user and print the lines of the settings that have its hash; status: show what a server does that was started with --metrics."`
 
-	Config string `help:"The file with the settings, of users above all; SIGHUP has it read again. It takes the place of the flags below." type:"existingfile" placeholder:"FILE"`
-	Log    string `help:"The form of the records on standard error: text or json." enum:"text,json" default:"text"`
+	Config  string `help:"The file with the settings, of users above all; SIGHUP has it read again. It takes the place of the flags below." type:"existingfile" placeholder:"FILE"`
+	Metrics string `help:"The address and port of loopback where it tells what it does: /metrics for Prometheus, /status for serve status." placeholder:"ADDR"`
+	Log     string `help:"The form of the records on standard error: text or json." enum:"text,json" default:"text"`
 
 	Listen        string   `help:"Address and port of the control connections; port 0 takes a free one." default:"127.0.0.1:2121" placeholder:"ADDR"`
 	Root          string   `help:"The folder that is the user's /." type:"existingdir" placeholder:"DIR"`
@@ -53,9 +56,12 @@ type serveCommand struct {
 }
 
 // Run is called by kong.
-func (s *serveCommand) Run(ctx context.Context, std streams) error {
-	if s.What == "passwd" {
+func (s *serveCommand) Run(ctx context.Context, c *cli, std streams) error {
+	switch s.What {
+	case "passwd":
 		return s.passwd(std)
+	case "status":
+		return s.status(ctx, c, std)
 	}
 	load, err := s.loader(std)
 	if err != nil {
@@ -99,6 +105,22 @@ func (s *serveCommand) Run(ctx context.Context, std streams) error {
 	}
 	defer onHangup(reload)()
 	serving, ctx := errgroup.WithContext(ctx)
+	if settings.Metrics != "" {
+		listener, err := listenHere(ctx, settings.Metrics)
+		if err != nil {
+			return err
+		}
+		var told sync.WaitGroup
+		telling, enough := context.WithCancel(ctx)
+		told.Go(func() {
+			if err := tell(telling, listener, service.Status); err != nil {
+				log.Error("metrics", "error", err)
+			}
+		})
+		defer told.Wait()
+		defer enough()
+		fmt.Fprintf(std.out, "status at %s\n", listener.Addr())
+	}
 	for _, address := range settings.Listen {
 		listener, err := ftpd.Listen(ctx, address)
 		if err != nil {
@@ -122,6 +144,7 @@ func (s *serveCommand) loader(std streams) (func() (*siteSettings, error), error
 			if err != nil {
 				return nil, err
 			}
+			settings.Metrics = cmp.Or(s.Metrics, settings.Metrics)
 			return settings, settings.ensureCertificate()
 		}, nil
 	}
@@ -156,7 +179,7 @@ func (s *serveCommand) settings(password string) (*siteSettings, error) {
 		return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Msg: "--idle-timeout has to be more than 0"}
 	}
 	settings := &siteSettings{
-		Listen: []string{s.Listen}, Dialect: s.Dialect, AllowPeers: s.AllowPeer, PassivePorts: s.PassivePorts, PublicAddress: s.PublicAddress, Sync: s.Sync,
+		Listen: []string{s.Listen}, Dialect: s.Dialect, AllowPeers: s.AllowPeer, PassivePorts: s.PassivePorts, PublicAddress: s.PublicAddress, Sync: s.Sync, Metrics: s.Metrics,
 		TLS:    tlsSettings{s.TLSCert, s.TLSKey, s.SelfSigned, s.TLSRequire, s.Implicit, s.TLSPeer},
 		Limits: limitSettings{Sessions: &s.MaxSessions, SessionsPerHost: &s.MaxSessionsPerHost, Idle: duration(s.IdleTimeout)},
 		User:   map[string]userSettings{s.User: {Root: s.Root, Rights: s.Rights}}, password: password,

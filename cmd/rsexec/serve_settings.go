@@ -42,6 +42,7 @@ type siteSettings struct {
 	PassivePorts  string                   `toml:"passive-ports"`
 	PublicAddress string                   `toml:"public-address"`
 	Sync          string                   `toml:"sync"` // file or none; file if it is empty
+	Metrics       string                   `toml:"metrics"`
 	TLS           tlsSettings              `toml:"tls"`
 	Limits        limitSettings            `toml:"limits"`
 	Group         map[string]groupSettings `toml:"group"`

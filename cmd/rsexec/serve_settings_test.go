@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,7 +157,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		"[limits]\nidle = \"-1s\"\n" + good:                     "serve.toml:2",
 	} {
 		command := parsedServe(t, []string{"--config", settingsFile(t, text)})
-		err := command.Run(t.Context(), streams{out: io.Discard, err: io.Discard})
+		err := command.Run(t.Context(), &cli{}, streams{out: io.Discard, err: io.Discard})
 		if sites.KindOf(err) != sites.Usage || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n%v; want %q in it", text, err, want)
 		}
@@ -165,7 +166,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{}, {"--user", "u"}, {"--root", t.TempDir()}, {"--config", settingsFile(t, good), "--user", "u"}, {"passwd"}} {
-		if err := parsedServe(t, args).Run(t.Context(), streams{in: os.Stdin, out: io.Discard, err: io.Discard}); sites.KindOf(err) != sites.Usage {
+		if err := parsedServe(t, args).Run(t.Context(), &cli{}, streams{in: os.Stdin, out: io.Discard, err: io.Discard}); sites.KindOf(err) != sites.Usage {
 			t.Errorf("%q: %v", args, err)
 		}
 	}
@@ -175,6 +176,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 type servingProcess struct {
 	*exec.Cmd
 	address string
+	status  string // where it tells what it does; "" if it does not
 	out     *bufio.Reader
 	ended   chan error
 }
@@ -197,11 +199,18 @@ func serveConfig(t *testing.T, file string) *servingProcess {
 		t.Fatal(err)
 	}
 	s.out = bufio.NewReader(out)
-	line, err := s.out.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
+	for s.address == "" {
+		line, err := s.out.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		what, address, _ := strings.Cut(strings.TrimSpace(line), " at ")
+		if what == "status" {
+			s.status = address
+		} else {
+			s.address = address
+		}
 	}
-	s.address = strings.TrimSpace(line[strings.LastIndex(line, " at ")+4:])
 	go func() { s.ended <- s.Wait() }()
 	t.Cleanup(func() { cancel(); <-s.ended })
 	return s
@@ -313,5 +322,67 @@ func TestServeSignals(t *testing.T) {
 	s.ended <- nil
 	if b, err := os.ReadFile(filepath.Join(filepath.Dir(file), "root", "f")); err != nil || string(b) != "hello world" {
 		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// TestServeStatus looks at a server from outside while somebody uploads.
+func TestServeStatus(t *testing.T) {
+	file := settingsFile(t, fmt.Sprintf("listen = [\"127.0.0.1:0\"]\nmetrics = \"127.0.0.1:0\"\n[user.u]\nroot = \"root\"\npassword = %q\n", hashed(t, "p")), "root")
+	s := serveConfig(t, file)
+	conn, replies, last := s.speak(t, "USER u", "PASS p", "TYPE I", "EPSV")
+	_, port, _ := strings.Cut(last, "(|||")
+	data, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strings.TrimSuffix(strings.TrimSpace(port), "|)")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	fmt.Fprintf(conn, "STOR f\r\n")
+	if line, err := replies.ReadString('\n'); !strings.HasPrefix(line, "150 ") {
+		t.Fatal(line, err)
+	}
+	if _, err := data.Write(make([]byte, 3<<20)); err != nil {
+		t.Fatal(err)
+	}
+	s.speak(t, "USER u", "PASS wrong")
+	var shown strings.Builder
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		shown.Reset()
+		if err := parsedServe(t, []string{"status", "--metrics", s.status}).Run(t.Context(), &cli{}, streams{out: &shown, err: io.Discard}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(shown.String(), "3.0 MiB received") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(shown.String())
+		}
+	}
+	for _, want := range []string{"1 files on their way", "1 logins and 1 wrong passwords", "STOR /f  3.0 MiB", "with " + data.LocalAddr().String(), conn.LocalAddr().String()} {
+		if !strings.Contains(shown.String(), want) {
+			t.Errorf("%s\nlacks %s", shown.String(), want)
+		}
+	}
+	answer, err := http.Get("http://" + s.status + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\nrsexec_received_bytes_total 3145728\n", "\nrsexec_transfers 1\n", "\nrsexec_failed_logins_total 1\n", "\nprocess_resident_memory_bytes "} {
+		if !strings.Contains("\n"+string(text), want) {
+			t.Errorf("%s\nlacks %q", text, want)
+		}
+	}
+	for _, address := range []string{"0.0.0.0:0", "192.0.2.7:1", "here"} {
+		err := parsedServe(t, []string{"--config", file, "--metrics", address}).Run(t.Context(), &cli{}, streams{out: io.Discard, err: io.Discard})
+		if sites.KindOf(err) != sites.Usage {
+			t.Errorf("metrics at %s: %v", address, err)
+		}
+	}
+	if err := parsedServe(t, []string{"status", "--metrics", "127.0.0.1:1"}).Run(t.Context(), &cli{}, streams{out: io.Discard, err: io.Discard}); sites.KindOf(err) != sites.Unreachable {
+		t.Errorf("nobody is there: %v", err)
 	}
 }

@@ -41,7 +41,7 @@ func startServe(t *testing.T, args ...string) string {
 	ctx, cancel := context.WithCancel(t.Context())
 	said, out := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- command.Run(ctx, streams{out: out, err: io.Discard}) }()
+	go func() { ended <- command.Run(ctx, &cli{}, streams{out: out, err: io.Discard}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -141,7 +141,7 @@ func TestServeTLSRefusals(t *testing.T) {
 	} {
 		command := parsedServe(t, append([]string{"--listen", "127.0.0.1:0", "--root", t.TempDir(), "--user", "u", "--password-file", password}, args...))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		if err := command.Run(ctx, streams{out: io.Discard, err: io.Discard}); err == nil || !strings.Contains(err.Error(), want) {
+		if err := command.Run(ctx, &cli{}, streams{out: io.Discard, err: io.Discard}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q in it", args, err, want)
 		}
 		cancel()
@@ -207,7 +207,7 @@ func TestServeLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		command := parsedServe(t, []string{"--listen", "127.0.0.1:0", "--root", t.TempDir(), "--user", "u", "--password-file", password, flag})
-		if err := command.Run(t.Context(), streams{out: io.Discard, err: io.Discard}); sites.KindOf(err) != sites.Usage {
+		if err := command.Run(t.Context(), &cli{}, streams{out: io.Discard, err: io.Discard}); sites.KindOf(err) != sites.Usage {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}

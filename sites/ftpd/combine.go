@@ -63,7 +63,7 @@ func (s *session) combVerb(ctx context.Context, arg string) {
 	t := &transfer{record: "copy", verb: "COMB", path: c.name, outcome: fileActionDone,
 		closing: "Combined into " + c.name, events: make(chan event, 1)}
 	ctx, t.cancel = context.WithCancel(ctx)
-	s.transfer = t
+	s.started(t)
 	go t.combine(ctx, c)
 	s.interruptTransfer()
 }

@@ -65,7 +65,7 @@ func (s *session) siteCPTO(ctx context.Context, arg string) {
 	t := &transfer{record: "copy", verb: "SITE CPTO", path: name, outcome: fileActionDone,
 		closing: "Copied " + from + " to " + name, events: make(chan event, 1)}
 	ctx, t.cancel = context.WithCancel(ctx)
-	s.transfer = t
+	s.started(t)
 	go t.copy(ctx, c)
 	s.interruptTransfer()
 }

@@ -153,7 +153,7 @@ func (s *session) digest(ctx context.Context, verb, arg string, rang *octets, a 
 	}
 	t := &transfer{record: "digest", verb: verb, path: name, outcome: o, events: make(chan event, 1)}
 	ctx, t.cancel = context.WithCancel(ctx)
-	s.transfer = t
+	s.started(t)
 	go t.digest(ctx, f, from, a, text)
 	s.interruptTransfer()
 }

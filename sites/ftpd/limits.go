@@ -174,6 +174,7 @@ func (d *door) admit(conn net.Conn, h host) bool {
 	_ = conn.SetWriteDeadline(time.Now().Add(turnAwayTime))
 	_, _ = conn.Write(d.closed[refusal])
 	_ = conn.Close()
+	d.svc.board.turnAway()
 	d.record(h, refusal)
 	return false
 }

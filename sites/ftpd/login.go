@@ -63,6 +63,7 @@ func (s *session) passVerb(ctx context.Context, arg string) {
 		return
 	}
 	s.user, s.root, s.cwd, s.failures = u, root, "/", 0
+	s.svc.board.change(s.id, func(n *notice, c *Counts) { n.User, n.TLS, c.Logins = u.Name, s.secured, c.Logins+1 })
 	s.ctl.endBy(time.Time{})
 	s.reply(loggedIn, u.Name)
 }
@@ -80,6 +81,7 @@ func (s *session) loginFails(ctx context.Context) {
 		return
 	}
 	s.failures++
+	s.svc.board.change(s.id, func(_ *notice, c *Counts) { c.FailedLogins++ })
 	if s.failures < maxFailures {
 		s.reply(loginFailed)
 		return
@@ -94,6 +96,7 @@ func (s *session) logout() {
 	s.setData(nil)
 	if s.user != nil {
 		s.svc.census.logout(s.user.Name)
+		s.svc.board.change(s.id, func(n *notice, _ *Counts) { n.User = "" })
 		s.awaitLogin()
 	}
 	if s.root != nil {

@@ -144,6 +144,7 @@ type Service struct {
 	census    census
 	failures  failures
 	ports     ports
+	board     board
 	passwords *passwords
 	numbers   atomic.Int64 // of the sessions
 	leaving   context.Context
@@ -187,6 +188,8 @@ func (v *Service) Serve(ctx context.Context, ln net.Listener) error {
 		id := int(v.numbers.Add(1))
 		sessions.Go(func() {
 			defer v.census.leave(hostOf(peer.Addr()))
+			v.board.arrive(id, peer)
+			defer v.board.leave(id)
 			svc.serve(ctx, conn, peer, id)
 		})
 	})

@@ -53,6 +53,7 @@ func (c command) text() string {
 // session is one control connection and what its user has set up. All of it
 // belongs to the goroutine of run.
 type session struct {
+	id    int
 	svc   *settings
 	log   *slog.Logger
 	ctl   *control
@@ -103,6 +104,7 @@ func (svc *settings) serve(ctx context.Context, conn net.Conn, peer netip.AddrPo
 		}
 	}
 	s := &session{
+		id:      id,
 		svc:     svc,
 		log:     log,
 		ctl:     newControl(conn, svc.dataTimeout),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -35,10 +36,11 @@ type transfer struct {
 	closing string  // the text of that; set before the last event
 	payload payload
 	setup   dataSetup
-	privacy *privacy      // of the data connection
-	timeout time.Duration // to connect, and without progress
-	begun   bool          // a preliminary reply was given: others may come before its end
-	bytes   atomic.Int64  // over the data connection; else from the file
+	privacy *privacy                       // of the data connection
+	timeout time.Duration                  // to connect, and without progress
+	begun   bool                           // a preliminary reply was given: others may come before its end
+	bytes   atomic.Int64                   // over the data connection; else from the file
+	peer    atomic.Pointer[netip.AddrPort] // of the data connection, as soon as there is one
 	cancel  context.CancelFunc
 	events  chan event
 }
@@ -95,10 +97,16 @@ func (s *session) begin(ctx context.Context, verb, path, opening string, p paylo
 	} else {
 		ctx, t.cancel = context.WithCancel(ctx)
 	}
-	s.transfer = t
+	s.started(t)
 	s.reply(transferOpening, opening)
 	go t.run(ctx)
 	s.interruptTransfer()
+}
+
+// started makes t the running transfer.
+func (s *session) started(t *transfer) {
+	s.transfer = t
+	s.svc.board.change(s.id, func(n *notice, _ *Counts) { n.running, n.began = t, time.Now() })
 }
 
 // news is the channel of t's events; it is nil, and so silent, if t is.
@@ -124,6 +132,10 @@ func (t *transfer) run(ctx context.Context) {
 	conn, err := t.connect(ctx)
 	if err == nil {
 		e.local, e.remote = conn.LocalAddr(), conn.RemoteAddr()
+		if remote, ok := e.remote.(*net.TCPAddr); ok {
+			peer := unmapped(remote.AddrPort())
+			t.peer.Store(&peer)
+		}
 		t.events <- event{local: e.local, remote: e.remote}
 		err = t.carry(ctx, conn)
 	} else {
@@ -225,6 +237,16 @@ func (s *session) finishTransfer(e event) {
 	t := s.transfer
 	s.transfer = nil
 	n := t.bytes.Load()
+	s.svc.board.change(s.id, func(on *notice, c *Counts) {
+		on.running = nil
+		t.count(c, n)
+		if t.payload != nil {
+			c.Transfers++
+			if e.err != nil {
+				c.Failed++
+			}
+		}
+	})
 	attrs := []any{"user", s.user.Name, "verb", t.verb, "path", t.path, "bytes", n}
 	if e.local != nil {
 		attrs = append(attrs, "local", e.local.String(), "peer", e.remote.String(), "protection", t.privacy.String())
