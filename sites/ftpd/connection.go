@@ -222,6 +222,13 @@ func (c *connection) awaitClose(patience time.Duration) error {
 	return err
 }
 
+// closedInOrder says whether the other side's close_notify has come over a connection that
+// is broken now: it closed before this side's end came, for it knew where the file ends,
+// and its host has reset what came to it after.
+func (c *connection) closedInOrder() bool {
+	return c.private != nil && c.awaitClose(min(closeWait, c.wire.timeout)) == nil && !c.wire.ended
+}
+
 // close closes a connection on which everything was carried.
 func (c *connection) close() {
 	if c.private != nil {
