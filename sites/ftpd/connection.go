@@ -27,6 +27,8 @@ type wire struct {
 	written *atomic.Int64 // counts what is written; nil if that is what TLS writes
 	ended   bool          // the other side has closed its direction
 
+	handshaking bool // see prompt
+
 	gathering bool // Write only adds to gathered
 	gathered  []byte
 }
@@ -60,6 +62,9 @@ func (w *wire) Read(p []byte) (int, error) {
 	if err := w.SetReadDeadline(deadline); err != nil {
 		return 0, err
 	}
+	if w.handshaking {
+		acknowledge(w.TCPConn)
+	}
 	began := time.Now()
 	n, err := w.TCPConn.Read(p)
 	w.waited += time.Since(began)
@@ -90,9 +95,11 @@ func (t *transfer) secure(ctx context.Context, tcp *net.TCPConn) (*connection, e
 	c.wire.written = nil
 	peer := unmapped(tcp.RemoteAddr().(*net.TCPAddr).AddrPort())
 	c.private, c.client = t.privacy.over(c.wire, peer.Addr()), t.privacy.client
+	c.wire.handshaking = true
 	if err := handshake(ctx, c.private, t.timeout); err != nil {
 		return nil, &handshakeError{err}
 	}
+	c.wire.handshaking = false
 	return c, nil
 }
 
@@ -220,6 +227,13 @@ func (c *connection) awaitClose(patience time.Duration) error {
 	}
 	_, err := io.Copy(io.Discard, onlyReader{from})
 	return err
+}
+
+// closedInOrder says whether the other side's close_notify has come over a connection that
+// is broken now: it closed before this side's end came, for it knew where the file ends,
+// and its host has reset what came to it after.
+func (c *connection) closedInOrder() bool {
+	return c.private != nil && c.awaitClose(min(closeWait, c.wire.timeout)) == nil && !c.wire.ended
 }
 
 // close closes a connection on which everything was carried.

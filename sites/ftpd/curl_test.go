@@ -16,10 +16,7 @@ func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	program, err := exec.LookPath(name)
 	if err != nil {
-		if os.Getenv("RSEXEC_PEERS") == "require" {
-			t.Fatalf("peer %s not installed", name)
-		}
-		t.Skipf("peer %s not installed", name)
+		missingPeer(t, name)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -38,7 +35,7 @@ func curl(t *testing.T, s *site, path string, args ...string) string {
 
 func curlURL(t *testing.T, url string, args ...string) string {
 	t.Helper()
-	return run(t, "curl", append([]string{"-sS", "--user", "u:p", url}, args...)...)
+	return run(t, "curl", append([]string{"-q", "-sS", "--user", "u:p", url}, args...)...)
 }
 
 func TestCurl(t *testing.T) {
@@ -177,7 +174,7 @@ func TestLftpTLS(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				out := run(t, "lftp", "-c", strings.Join([]string{
+				out := run(t, "lftp", "--norc", "-c", strings.Join([]string{
 					"set net:max-retries 1", "set net:timeout 5", "set ssl:ca-file " + authority.File(),
 					"set ftp:ssl-force yes", "set ftp:ssl-protect-data yes", "set ftp:passive-mode " + passive,
 					"open -u u,p " + scheme + "://" + s.addr,

@@ -41,17 +41,17 @@ func TestSync(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(steps(string(text)), " "); got != test.want {
+		if got := strings.Join(toldBy(string(text)), " "); got != test.want {
 			t.Errorf("%s: %s, want %s", test.mode, got, test.want)
 		}
 	}
 }
 
-var step = regexp.MustCompile(`(?m)fsync\([0-9]+<[^>]*/(root|f|[^>]*)>|write\([0-9]+<[^>]*>, "(226|250) `)
+var onDisk = regexp.MustCompile(`(?m)fsync\([0-9]+<[^>]*/(root|f|[^>]*)>|write\([0-9]+<[^>]*>, "(226|250) `)
 
-// steps tells from a trace what was put on disk, and when what was said.
-func steps(trace string) (all []string) {
-	for _, m := range step.FindAllStringSubmatch(trace, -1) {
+// toldBy tells from a trace what was put on disk, and when what was said.
+func toldBy(trace string) (all []string) {
+	for _, m := range onDisk.FindAllStringSubmatch(trace, -1) {
 		switch {
 		case m[2] != "":
 			all = append(all, m[2])

@@ -59,11 +59,13 @@ func handshake(ctx context.Context, conn *tls.Conn, timeout time.Duration) error
 
 // secure puts the control connection over TLS.
 func (c *control) secure(ctx context.Context, config *tls.Config) error {
-	conn := tls.Server(c.tcp, config)
+	under := &prompt{Conn: c.tcp}
+	conn := tls.Server(under, config)
 	c.readUntil(time.Time{}) // the handshake has a time of its own
 	if err := handshake(ctx, conn, c.left(c.timeout)); err != nil {
 		return err
 	}
+	under.over = true
 	c.conn, c.r = conn, newLineReader(conn)
 	return nil
 }

@@ -728,3 +728,21 @@ func TestImpossibleTLS(t *testing.T) {
 		}
 	}
 }
+
+// A reader that knows where the file ends need not wait for this site to say so: it has
+// said in order, by TLS's close_notify, that it closes, and what comes after is reset.
+func TestTLSReaderClosesFirst(t *testing.T) {
+	server, user := certified(ftptest.NewAuthority(t))
+	s := startSite(t, "127.0.0.1", Server{TLS: server})
+	s.write("empty", "")
+	c := s.secureLogin(user)
+	for range 50 { // it depends on who is faster
+		conn := c.data(c.pasv())
+		c.do("RETR empty", "150 ")
+		private := c.private(conn, user)
+		if err := private.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c.expect("226 ")
+	}
+}

@@ -204,6 +204,9 @@ func whenDone(ctx context.Context, f func()) (stop func()) {
 // side open is not waited for longer than closeWait once its host has everything.
 func (t *transfer) endSending(conn *connection) error {
 	if err := conn.closeWrite(); err != nil {
+		if connectionBroken(err) && conn.closedInOrder() {
+			return nil
+		}
 		return err
 	}
 	last, pace := unacknowledged(conn.wire.TCPConn), newPace(t.timeout)
