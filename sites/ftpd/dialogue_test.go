@@ -52,6 +52,7 @@ var dialogues = []struct {
 		{"SIZE f", "213 3"}, {"SIZE none", "550 "}, {"SIZE /", "550 "},
 		{"TYPE A", "200 "}, {"SIZE f", "550 "},
 		{"MFMT 20020717210715 f", "213 Modify=20020717210715; /f"}, {"MDTM f", "213 20020717210715"},
+		{"MFMT 20020717210715.25 f", "213 Modify=20020717210715.25; /f"}, {"MFMT 20020717210715,25 f", "501 "},
 		{"MFMT 2002 f", "501 "}, {"MFMT 20020717210715", "501 "}, {"MDTM none", "550 "},
 		{"SITE CHMOD 644 f", "200 CHMOD 644 /f"}, {"SITE CHMOD 4755 f", "501 "}, {"SITE CHMOD u+x f", "501 "}, {"SITE CHMOD 8 f", "501 "},
 		{"SITE CHMOD 644", "501 "}, {"SITE CHMOD 644 ", "501 "}, {"SITE CHMOD 644 none", "550 "},

@@ -225,7 +225,7 @@ func (s *session) mdtmVerb(_ context.Context, arg string) {
 func (s *session) mfmtVerb(_ context.Context, arg string) {
 	stamp, arg, found := strings.Cut(arg, " ")
 	at, err := time.Parse(timeVal, stamp)
-	if !found || arg == "" || err != nil {
+	if !found || arg == "" || err != nil || strings.Contains(stamp, ",") { // which Go takes before a fraction
 		s.reply(badSyntax, "MFMT takes YYYYMMDDHHMMSS and a pathname")
 		return
 	}
