@@ -68,7 +68,7 @@ func TestModel(t *testing.T) {
 				commands.Add(int64(len(said)))
 				switch {
 				case err != nil:
-					t.Errorf("seed %d (RSEXEC_MODEL_SEED repeats it):\n%s", seed, site.shortened(steps))
+					t.Errorf("seed %d (RSEXEC_MODEL_SEED repeats it): %v\n%s", seed, err, site.shortened(steps))
 				case replay:
 					t.Log(strings.Join(said, "\n"))
 				}
@@ -97,7 +97,7 @@ func FuzzModel(f *testing.F) {
 	f.Fuzz(func(t *testing.T, dice []byte) {
 		steps := modelSequence(dice)
 		if _, err := site.run(steps); err != nil {
-			t.Error(site.shortened(steps))
+			t.Errorf("%v\n%s", err, site.shortened(steps))
 		}
 	})
 }
@@ -355,7 +355,7 @@ func (s *modelSite) run(steps []modelStep) (said []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &modelUser{site: s, model: newModel(s.host(), s.umask, tree), since: since}
+	c := &modelUser{site: s, model: newModel(s.host(), s.port(-1), s.umask, tree), since: since}
 	defer c.close()
 	if err := c.dial(); err != nil {
 		return nil, err
@@ -467,7 +467,8 @@ type modelUser struct {
 	since time.Time
 	conn  net.Conn
 	r     *bufio.Reader
-	ln    net.Listener // of the user, for data; nil: none yet
+	held  *socket.Reservation // the user's data socket; nil: none yet
+	ln    net.Listener        // there; nil: nobody listens
 	said  []string
 }
 
@@ -475,9 +476,19 @@ func (c *modelUser) close() {
 	if c.conn != nil {
 		reset(c.conn.(*net.TCPConn)) // a close would rest in TIME_WAIT, one for each sequence
 	}
+	c.release()
+}
+
+// release gives the user's data socket back: with another for each transfer none has to
+// wait for TIME_WAIT.
+func (c *modelUser) release() {
 	if c.ln != nil {
 		_ = c.ln.Close()
 	}
+	if c.held != nil {
+		_ = c.held.Close()
+	}
+	c.ln, c.held = nil, nil
 }
 
 func (c *modelUser) dial() error {
@@ -527,17 +538,24 @@ func (c *modelUser) reply(want string) (string, error) {
 	return got, nil
 }
 
-// listen is the address of the user's listener.
+// listen has the user's data socket listen, and returns its address.
 func (c *modelUser) listen() (netip.AddrPort, error) {
+	if c.held == nil {
+		held, err := socket.Reserve(netip.MustParseAddrPort(c.site.host() + ":0"))
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		c.held = held
+	}
 	if c.ln == nil {
 		lc := net.ListenConfig{Control: socket.Reuse}
-		ln, err := lc.Listen(c.site.t.Context(), "tcp", net.JoinHostPort(c.site.host(), "0"))
+		ln, err := lc.Listen(c.site.t.Context(), "tcp", c.held.Addr.String())
 		if err != nil {
 			return netip.AddrPort{}, err
 		}
 		c.ln = ln
 	}
-	return c.ln.Addr().(*net.TCPAddr).AddrPort(), nil
+	return c.held.Addr, nil
 }
 
 // written is a command line with the addresses in it that are known only now.
@@ -599,7 +617,10 @@ func (c *modelUser) transfer(a modelAnswer, step modelStep) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
+	defer func() {
+		_ = conn.Close()
+		c.release()
+	}()
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
@@ -643,13 +664,12 @@ func (c *modelUser) connect(setup modelSetup) (net.Conn, error) {
 		}
 		return c.ln.Accept()
 	}
-	from := c.ln.Addr()
 	err := c.ln.Close()
 	c.ln = nil
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{LocalAddr: from, Timeout: patience, Control: socket.Reuse}
+	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(c.held.Addr), Timeout: patience, Control: socket.Reuse}
 	return dialer.Dial("tcp", to)
 }
 

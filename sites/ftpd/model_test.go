@@ -81,6 +81,7 @@ type model struct {
 	tree  map[string]*modelFile // by absolute path, without links in it
 	umask fs.FileMode
 	host  string // that of server and user, an IPv4 address
+	port  int    // the server's default data socket
 
 	user      string // from USER
 	loggedIn  bool
@@ -98,8 +99,8 @@ type model struct {
 	data      modelSetup
 }
 
-func newModel(host string, umask fs.FileMode, tree map[string]*modelFile) *model {
-	return &model{tree: tree, umask: umask, host: host, cwd: "/", algorithm: "SHA-256", facts: modelFacts}
+func newModel(host string, port int, umask fs.FileMode, tree map[string]*modelFile) *model {
+	return &model{tree: tree, umask: umask, host: host, port: port, cwd: "/", algorithm: "SHA-256", facts: modelFacts}
 }
 
 const modelFacts = "type;size;modify;UNIX.mode;"
@@ -356,14 +357,17 @@ func (m *model) doPASV(string) modelAnswer {
 	if m.epsvAll {
 		return code(503)
 	}
-	a := say("227 Entering Passive Mode (%s,"+anyCount+","+anyCount+")", strings.ReplaceAll(m.host, ".", ","))
-	s := modelSetup{how: "dial"}
+	s, at := modelSetup{how: "dial"}, anyCount+","+anyCount
+	if m.data.named != "" { // RFC 478
+		at = fmt.Sprintf("%d,%d", m.port>>8, m.port&0xFF)
+	}
 	switch m.data.named {
 	case "own":
 		s.how = "dial from"
 	case "refused":
 		s.how = "nobody"
 	}
+	a := say("227 Entering Passive Mode (%s,%s)", strings.ReplaceAll(m.host, ".", ","), at)
 	a.after = m.passive(s)
 	return a
 }
