@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -29,19 +30,23 @@ type mortal struct {
 	r              *bufio.Reader
 }
 
-// start starts the server, at the address it had or, for "", at another, and logs in.
+// start starts the server, at an address or, if that is "" or taken, at another, and logs
+// in.
 func (m *mortal) start(address string) {
 	m.Helper()
 	rsexec, err := exec.LookPath("rsexec") // put there by TestMain
 	if err != nil {
 		m.Fatal(err)
 	}
-	if address == "" {
-		address = "127.0.0.1:0"
+	serve := func(at string) error {
+		m.command = exec.Command(rsexec, "serve", "--listen", at, "--root", m.root, "--user", "u", "--password-file", m.password)
+		m.address, _, err = startServing(m.command)
+		return err
 	}
-	m.command = exec.Command(rsexec, "serve", "--listen", address, "--root", m.root, "--user", "u", "--password-file", m.password)
-	if m.address, _, err = startServing(m.command); err != nil {
-		m.Fatal(err)
+	if address == "" || serve(address) != nil {
+		if err := serve("127.0.0.1:0"); err != nil {
+			m.Fatal(err)
+		}
 	}
 	if m.conn, err = net.Dial("tcp", m.address); err != nil {
 		m.Fatal(err)
@@ -108,8 +113,7 @@ func (m *mortal) begin(line string) net.Conn {
 	return conn
 }
 
-// cut begins to upload, and kills the server as soon as it has stored n bytes. More are on
-// their way.
+// cut begins to upload text, and kills the server as soon as it has stored n bytes.
 func (m *mortal) cut(name string, text []byte, n int) {
 	m.Helper()
 	conn := m.begin("STOR " + name)
@@ -220,7 +224,6 @@ func TestKilledUpload(t *testing.T) {
 	random := rand.New(source)
 	m := newMortal(t)
 	old := []byte("the old file")
-	middle := 0
 	for round := range rounds {
 		text, name, partial := randomText(source, size), "plain", "plain"
 		if round%2 == 1 {
@@ -229,9 +232,10 @@ func TestKilledUpload(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		m.cut(partial, text, random.IntN(size))
+		sent := 1 + random.IntN(size-1)
+		m.cut(partial, text[:sent], 1+random.IntN(sent))
 		left, err := os.ReadFile(filepath.Join(m.root, partial))
-		if err != nil || !bytes.HasPrefix(text, left) {
+		if err != nil || len(left) == 0 || len(left) > sent || !bytes.HasPrefix(text, left) {
 			t.Fatalf("round %d: what is left are %d bytes that nobody sent like this, %v", round, len(left), err)
 		}
 		if round%4 < 2 {
@@ -241,8 +245,6 @@ func TestKilledUpload(t *testing.T) {
 		}
 		if from := m.resume(partial, text); from != len(left) {
 			t.Fatalf("round %d: SIZE is %d, and there were %d bytes", round, from, len(left))
-		} else if 0 < from && from < size {
-			middle++
 		}
 		m.holds(partial, text)
 		if name != partial {
@@ -253,7 +255,7 @@ func TestKilledUpload(t *testing.T) {
 				m.kill()
 				m.start("")
 				m.holds(name, old, text)
-				if m.names() == "plain replaced replaced.part" {
+				if m.names() == "replaced replaced.part" {
 					m.holds(name, old)
 					m.holds(partial, text)
 					m.do("RNFR "+partial, "350 ")
@@ -263,19 +265,95 @@ func TestKilledUpload(t *testing.T) {
 				m.expect("250 ")
 			}
 			m.holds(name, text)
-			if got := m.names(); got != "plain replaced" {
+			if got := m.names(); got != "replaced" {
 				t.Fatalf("round %d: the files are %s", round, got)
 			}
 		}
-		if err := os.Remove(filepath.Join(m.root, "plain")); err != nil && name == "plain" {
-			t.Fatal(err)
-		} else if err := os.WriteFile(filepath.Join(m.root, "plain"), nil, 0o600); err != nil {
+		if err := os.Remove(filepath.Join(m.root, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	m.kill()
-	t.Logf("killed %d times, %d times with a part of the file there", rounds, middle)
-	if middle < rounds/4 {
-		t.Errorf("only %d of %d uploads were in the middle", middle, rounds)
+}
+
+// copied says how many bytes a copy has that the server makes.
+func (m *mortal) copied() int64 {
+	made, _ := filepath.Glob(filepath.Join(m.root, ".copy.*"))                    // the pattern is right
+	open, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", m.command.Process.Pid)) // none where there is no such thing
+	for _, name := range open {
+		if to, err := os.Readlink(name); err == nil && strings.HasPrefix(to, m.root) && strings.HasSuffix(to, "(deleted)") {
+			made = append(made, name)
+		}
+	}
+	var size int64
+	for _, name := range made {
+		if info, err := os.Stat(name); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
+}
+
+// TestKilledCopy kills a server that copies a file within the site: under the copy's name
+// is what was there or the whole copy. On Linux nothing else is left, but for a whole copy
+// whose name could not be changed any more.
+func TestKilledCopy(t *testing.T) {
+	t.Parallel()
+	const rounds, size = 20, 64 << 20
+	source := rand.NewChaCha8([32]byte{2})
+	random := rand.New(source)
+	m := newMortal(t)
+	text, old := randomText(source, size), []byte("the old file")
+	if err := os.WriteFile(filepath.Join(m.root, "big"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := 0
+	for round := range rounds {
+		if round%2 == 0 {
+			if err := os.WriteFile(filepath.Join(m.root, "copy"), old, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m.do("SITE CPFR big", "350 ")
+		m.send("SITE CPTO copy")
+		n := int64(random.IntN(size / 2))
+		for end := time.Now().Add(20 * time.Second); m.copied() < max(n, 1); {
+			if info, err := os.Stat(filepath.Join(m.root, "copy")); err == nil && info.Size() == size {
+				break // it was faster
+			}
+			if time.Now().After(end) {
+				t.Fatalf("the copy has not %d bytes", n)
+			}
+		}
+		m.kill()
+		left := strings.Fields(m.names())
+		at := filepath.Join(m.root, "copy")
+		if got, err := os.ReadFile(at); err == nil && bytes.Equal(got, text) {
+			// the copy was faster
+		} else if broken++; round%2 == 0 {
+			m.holds("copy", old)
+		} else if err == nil {
+			t.Fatalf("round %d: there was no copy, and now it has %d bytes", round, len(got))
+		}
+		for _, name := range left {
+			if !strings.HasPrefix(name, ".copy.") {
+				continue
+			}
+			if runtime.GOOS == "linux" {
+				m.holds(name, text)
+			}
+			if err := os.Remove(filepath.Join(m.root, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		m.start("")
+	}
+	m.kill()
+	t.Logf("%d of %d copies were broken off", broken, rounds)
+	if broken == 0 {
+		t.Error("no copy was broken off")
 	}
 }
