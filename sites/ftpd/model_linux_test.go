@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -40,15 +41,18 @@ const (
 // TestModel gives sequences of commands to a server and to a model of it. Each reply, what
 // each transfer brings and, at the end, all files have to be those of the model.
 //
-// RSEXEC_MODEL=20000 makes more sequences, RSEXEC_MODEL_SEED=N makes the one with that
-// seed and logs it.
+// RSEXEC_MODEL=20000 makes more sequences, RSEXEC_MODEL=10m makes them for ten minutes, and
+// RSEXEC_MODEL_SEED=N makes the one with that seed and logs it.
 func TestModel(t *testing.T) {
 	runs, first, replay := modelRuns, uint64(1), false
 	if testing.Short() {
 		runs = 50
 	}
+	var end <-chan time.Time // none
 	if n, err := strconv.Atoi(os.Getenv("RSEXEC_MODEL")); err == nil {
 		runs = n
+	} else if d, err := time.ParseDuration(os.Getenv("RSEXEC_MODEL")); err == nil {
+		runs, end = math.MaxInt, time.After(d)
 	}
 	if n, err := strconv.ParseUint(os.Getenv("RSEXEC_MODEL_SEED"), 10, 64); err == nil {
 		runs, first, replay = 1, n, true
@@ -75,15 +79,18 @@ func TestModel(t *testing.T) {
 			}
 		})
 	}
-	for i := range runs {
-		if t.Failed() {
-			break // one is enough to look at
+	made := 0
+	for over := false; made < runs && !over && !t.Failed(); { // one failure is enough to look at
+		select {
+		case seeds <- first + uint64(made):
+			made++
+		case <-end:
+			over = true
 		}
-		seeds <- first + uint64(i)
 	}
 	close(seeds)
 	workers.Wait()
-	t.Logf("%d commands in up to %d sequences", commands.Load(), runs)
+	t.Logf("%d commands in %d sequences", commands.Load(), made)
 }
 
 // FuzzModel does so with the sequences that bytes stand for.
@@ -104,9 +111,10 @@ func FuzzModel(f *testing.F) {
 
 // modelStep is a command line, and what a transfer is to come to if it begins one.
 type modelStep struct {
-	line string
-	way  modelWay
-	text string // that is sent
+	line  string
+	ahead bool // it is sent together with the next one
+	way   modelWay
+	text  string // that is sent
 }
 
 type modelWay byte
@@ -138,8 +146,9 @@ func (d *dice) pick(words []string) string { return words[d.roll(len(words))] }
 // modelCommands are what sequences are made of. A "+" parts commands that follow each
 // other, {words} are chosen from modelWords or, {any}, from here, and {path} is a pathname.
 var modelCommands = []string{
+	"PWD", // where there is nothing more to choose by
 	"{login} + {any} + USER u + PASS p + TYPE I", "{login} + {any} + {any} + USER u + PASS p + {type}", "USER u + PASS p", "{seldom}",
-	"PWD", "XPWD", "CWD {path}", "CWD {path}", "CWD {path}", "CWD /", "XCWD {path}", "CDUP", "XCUP",
+	"XPWD", "CWD {path}", "CWD {path}", "CWD {path}", "CWD /", "XCWD {path}", "CDUP", "XCUP",
 	"MKD {path}", "MKD {path}", "XMKD {path}", "RMD {path}", "RMD {path}", "XRMD {path}", "DELE {path}", "DELE {path}",
 	"RNFR {path} + RNTO {path}", "RNFR {path} + RNTO {path}", "RNFR {path} + RNTO {path}", "RNFR {path}", "RNTO {path}",
 	"RNFR {path} + RNFR {path} + RNTO {path}", "RNFR {path} + NOOP + RNTO {path}", "RNFR {path} + {long} + RNTO {path}",
@@ -253,7 +262,7 @@ func modelSequence(bytes []byte) []modelStep {
 				continue
 			}
 			line = d.expand(line)
-			step := modelStep{line: line}
+			step := modelStep{line: line, ahead: d.roll(8) == 0}
 			if verb, _, _ := strings.Cut(line, " "); slices.Contains([]string{"STOR", "APPE", "STOU", "RETR", "LIST", "NLST", "MLSD"}, strings.ToUpper(verb)) {
 				if step.way = modelWay(d.roll(3 * int(modelWays))); step.way >= modelWays {
 					step.way = whole
@@ -370,6 +379,9 @@ func (s *modelSite) run(steps []modelStep) (said []string, err error) {
 			return c.said, err
 		}
 	}
+	if err := c.catchUp(); err != nil {
+		return c.said, err
+	}
 	if c.model.over {
 		if b, err := c.r.ReadByte(); err != io.EOF {
 			return c.said, fmt.Errorf("at the end: %q, %v", b, err)
@@ -465,6 +477,8 @@ type modelUser struct {
 	site  *modelSite
 	model *model
 	since time.Time
+	ahead []string // lines that are not sent yet
+	wants []string // and the patterns of their replies
 	conn  net.Conn
 	r     *bufio.Reader
 	held  *socket.Reservation // the user's data socket; nil: none yet
@@ -508,10 +522,37 @@ func (c *modelUser) note(text string) {
 	}
 }
 
-func (c *modelUser) send(line string) error {
-	c.note("> " + brief(line))
-	_, err := io.WriteString(c.conn, strings.ReplaceAll(line, "\xff", "\xff\xff")+"\r\n")
+// send sends lines at once.
+func (c *modelUser) send(lines ...string) error {
+	var b strings.Builder
+	for _, line := range lines {
+		c.note("> " + brief(line))
+		b.WriteString(strings.ReplaceAll(line, "\xff", "\xff\xff") + "\r\n")
+	}
+	_, err := io.WriteString(c.conn, b.String())
 	return err
+}
+
+// catchUp sends what was not sent yet, and reads its replies.
+func (c *modelUser) catchUp() error {
+	if len(c.ahead) == 0 {
+		return nil
+	}
+	if err := c.send(c.ahead...); err != nil {
+		return err
+	}
+	return c.replies()
+}
+
+// replies reads the replies to what was sent ahead.
+func (c *modelUser) replies() error {
+	for _, want := range c.wants {
+		if _, err := c.reply(want); err != nil {
+			return err
+		}
+	}
+	c.ahead, c.wants = nil, nil
+	return nil
 }
 
 // reply reads a reply and compares it with a pattern.
@@ -582,10 +623,22 @@ func (c *modelUser) written(line string) (string, error) {
 
 // perform gives one command.
 func (c *modelUser) perform(verbs map[string]*modelVerb, step modelStep) error {
+	if strings.HasPrefix(strings.ToUpper(strings.TrimLeft(step.line, " ")), "ABOR") { // would break off a digest, in time or not
+		if err := c.catchUp(); err != nil {
+			return err
+		}
+	}
 	answer := c.model.command(verbs, step.line)
 	line, err := c.written(step.line)
+	if err == nil && step.ahead && answer.after == nil && answer.verb == "" {
+		c.ahead, c.wants = append(c.ahead, line), append(c.wants, answer.want)
+		return nil
+	}
 	if err == nil {
-		err = c.send(line)
+		err = c.send(append(c.ahead, line)...)
+	}
+	if err == nil {
+		err = c.replies()
 	}
 	var reply string
 	if err == nil {

@@ -9,6 +9,8 @@ import (
 )
 
 // createUnnamed fails: a file of this system has a name.
-func createUnnamed(*os.Root, string, fs.FileMode) (*os.File, error) { return nil, errors.ErrUnsupported }
+func createUnnamed(*os.Root, string, fs.FileMode) (*os.File, error) {
+	return nil, errors.ErrUnsupported
+}
 
 func nameFile(*os.Root, *os.File, string) error { return errors.ErrUnsupported }
