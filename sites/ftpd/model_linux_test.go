@@ -30,7 +30,7 @@ import (
 )
 
 // modelRuns is how many sequences TestModel makes unless RSEXEC_MODEL says otherwise.
-const modelRuns = 700
+const modelRuns = 400
 
 // modelDice is how many bytes a sequence of TestModel is made of, and modelSteps how many
 // commands one has at most: with more, some without a login would be too many.
@@ -123,11 +123,11 @@ type modelStep struct {
 type modelWay byte
 
 const (
-	whole    modelWay = iota
-	greeted           // whole, with a NOOP in between
-	reset_            // it is reset when everything has arrived
-	aborted_          // ABOR comes when everything has arrived
-	nobody            // ABOR comes, and no data connection
+	whole     modelWay = iota
+	withNOOP           // whole, with a NOOP in between
+	thenReset          // it is reset when everything has arrived
+	thenABOR           // ABOR comes when everything has arrived
+	toNobody           // ABOR comes, and no data connection
 	modelWays
 )
 
@@ -664,7 +664,7 @@ func (c *modelUser) transfer(a modelAnswer, step modelStep) error {
 		_, err := c.reply(anyCode(425))
 		c.none(a)
 		return err
-	case a.setup.how == "nobody", passive && step.way == nobody:
+	case a.setup.how == "nobody", passive && step.way == toNobody:
 		err := c.abort(0)
 		c.none(a)
 		return err
@@ -749,11 +749,11 @@ func (c *modelUser) upload(conn net.Conn, a modelAnswer, step modelStep) error {
 	f := c.model.tree[a.takes.real]
 	before := f.text
 	a.takes.got(step.text)
-	breaks := step.way == reset_ || step.way == aborted_
+	breaks := step.way == thenReset || step.way == thenABOR
 	if !c.model.image || f.text == before {
 		breaks = false // when everything has arrived cannot be seen
 	}
-	if step.way == greeted {
+	if step.way == withNOOP {
 		if err := c.send("NOOP"); err != nil {
 			return err
 		}
@@ -784,7 +784,7 @@ func (c *modelUser) upload(conn net.Conn, a modelAnswer, step modelStep) error {
 			return fmt.Errorf("%q holds %s, want %s", a.takes.real, brief(string(b)), brief(f.text))
 		}
 	}
-	if step.way == aborted_ {
+	if step.way == thenABOR {
 		return c.abort(len(step.text))
 	}
 	reset(conn.(*net.TCPConn))
