@@ -70,19 +70,21 @@ func (s *session) siteCPTO(ctx context.Context, arg string) {
 	s.interruptTransfer()
 }
 
-// fileCopy is a file that is copied. The copy has a name of its own until it is
-// whole.
+// fileCopy is a file that is copied. Until it is whole, the copy has no name, so that
+// nothing is left of it should the server be killed; or, where a file has to have one, one
+// of its own.
 type fileCopy struct {
 	root    *os.Root
 	source  *os.File
 	f       *os.File // the copy
-	partial string   // its name until then
+	named   bool     // it has the name partial
+	partial string
 	name    string
 	sync    bool
 }
 
-// openCopy makes the file that source is copied to. It has the permissions of
-// source, so that what is private stays so.
+// openCopy makes the file that source is copied to. It has no permissions that source
+// has not, so that what is private stays so.
 func (s *session) openCopy(source *os.File, name string) (*fileCopy, error) {
 	info, err := source.Stat()
 	if err != nil {
@@ -91,12 +93,15 @@ func (s *session) openCopy(source *os.File, name string) (*fileCopy, error) {
 	if err := s.replaceable(name); err != nil {
 		return nil, err
 	}
-	partial := path.Join(path.Dir(name), ".copy."+rand.Text())
-	f, err := s.root.OpenFile(relative(partial), os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	c := &fileCopy{root: s.root, source: source, partial: path.Join(path.Dir(name), ".copy."+rand.Text()), name: name, sync: s.svc.sync}
+	if c.f, err = createUnnamed(s.root, path.Dir(name), info.Mode().Perm()); err != nil {
+		c.named = true
+		c.f, err = s.root.OpenFile(relative(c.partial), os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &fileCopy{root: s.root, source: source, f: f, partial: partial, name: name, sync: s.svc.sync}, nil
+	return c, nil
 }
 
 // replaceable returns an error if there is a file of that name that a STOR could
@@ -149,6 +154,13 @@ func (c *fileCopy) settle(err error) error {
 			err = &fileError{serr}
 		}
 	}
+	if err == nil && !c.named {
+		// A name that is taken can only be taken over by another name.
+		if err = nameFile(c.root, c.f, c.partial); err != nil {
+			err = &fileError{err}
+		}
+		c.named = err == nil
+	}
 	if cerr := c.f.Close(); err == nil && cerr != nil {
 		err = &fileError{cerr}
 	}
@@ -157,16 +169,15 @@ func (c *fileCopy) settle(err error) error {
 			err = &fileError{rerr}
 		}
 	}
-	if err != nil {
+	if err != nil && c.named {
 		if rerr := c.root.Remove(relative(c.partial)); rerr != nil {
 			err = errors.Join(err, fmt.Errorf("remove: %w", rerr))
 		}
-		return err
 	}
-	if c.sync {
+	if err == nil && c.sync {
 		if serr := syncFolder(c.root, c.name); serr != nil {
-			return &fileError{serr}
+			err = &fileError{serr}
 		}
 	}
-	return nil
+	return err
 }

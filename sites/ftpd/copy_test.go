@@ -129,7 +129,7 @@ func TestAbortCopy(t *testing.T) {
 	c, other := s.login(), s.login()
 	c.do("SITE CPFR big", "350 ")
 	c.send("SITE CPTO g")
-	eventually(t, "the copy has begun", func() bool { return s.names() != "big g" })
+	eventually(t, "the copy has begun", func() bool { return strings.Contains(s.log.String(), "SITE CPTO g") })
 	other.do("XCRC g", "250 ")
 	other.do("SIZE g", "213 3")
 	c.send("NOOP", "ABOR", "SIZE g")
@@ -149,7 +149,7 @@ func TestCopyLosesItsUser(t *testing.T) {
 	c := s.login()
 	c.do("SITE CPFR big", "350 ")
 	c.send("SITE CPTO g")
-	eventually(t, "the copy has begun", func() bool { return s.names() != "big" })
+	eventually(t, "the copy has begun", func() bool { return strings.Contains(s.log.String(), "SITE CPTO g") })
 	_ = c.conn.Close()
 	eventually(t, "the copy is broken off", func() bool { return strings.Contains(s.log.String(), "msg=copy") })
 	if got := s.names(); got != "big" || !strings.Contains(s.log.String(), "error=aborted") {

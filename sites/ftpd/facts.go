@@ -119,7 +119,7 @@ var settable = []struct {
 
 func parseModify(value string) (change, error) {
 	at, err := time.Parse(timeVal, value)
-	if err != nil {
+	if err != nil || strings.Contains(value, ",") { // which Go takes before a fraction
 		return nil, errors.New("Modify is YYYYMMDDHHMMSS")
 	}
 	return func(root *os.Root, name string) error {

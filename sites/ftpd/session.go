@@ -324,6 +324,9 @@ func (s *session) perform(ctx context.Context, c command) {
 		return
 	}
 	s.log.Info("command", "text", c.text())
+	if c.verb != "RNTO" {
+		s.renameFrom = "" // RNFR is for the very next command, whatever becomes of that
+	}
 	if c.tooLong {
 		s.reply(lineTooLong, s.longest)
 		return
@@ -344,7 +347,7 @@ func (s *session) perform(ctx context.Context, c command) {
 	default:
 		v.perform(s, ctx, c.arg)
 	}
-	if c.verb != "RNFR" {
+	if c.verb == "RNTO" {
 		s.renameFrom = ""
 	}
 }
