@@ -161,7 +161,10 @@ func (s *serveCommand) loader(std streams) (func() (*siteSettings, error), error
 			return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Err: err}
 		}
 		line, _, _ := strings.Cut(string(text), "\n")
-		return s.settings(strings.TrimSuffix(line, "\r"))
+		if line = strings.TrimSuffix(line, "\r"); line == "" {
+			return nil, &sites.Error{Op: "read", Path: s.PasswordFile, Kind: sites.Usage, Msg: "its first line is empty, which is no password"}
+		}
+		return s.settings(line)
 	}, nil
 }
 
@@ -208,12 +211,14 @@ func untilSecond(ctx context.Context, service *ftpd.Service, log *slog.Logger) (
 		}
 		log.Info("ending when the files that are on their way have arrived; another signal ends at once")
 		service.Leave()
-		<-came // the first one, which ended ctx as well
-		select {
-		case <-came:
-			end()
-		case <-hard.Done():
+		for range 2 { // the first one ended ctx as well
+			select {
+			case <-came:
+			case <-hard.Done():
+				return
+			}
 		}
+		end()
 	}()
 	return hard, func() {
 		signal.Stop(came)

@@ -151,7 +151,8 @@ func (t *transfer) combine(ctx context.Context, c *combination) {
 	t.events <- event{over: true, err: err}
 }
 
-// append adds the parts, and has the system store them.
+// append adds the parts, and has the system store them, with the name of a new target: the
+// parts are deleted next.
 func (c *combination) append(ctx context.Context, t *transfer) error {
 	// Not O_APPEND: the system does not copy by itself into such a file.
 	if _, err := c.f.Seek(c.start, io.SeekStart); err != nil {
@@ -162,7 +163,10 @@ func (c *combination) append(ctx context.Context, t *transfer) error {
 			return err
 		}
 	}
-	return c.f.Sync()
+	if err := c.f.Sync(); err != nil || !c.created {
+		return err
+	}
+	return syncFolder(c.root, c.name)
 }
 
 func (c *combination) appendPart(ctx context.Context, t *transfer, p *part) error {
