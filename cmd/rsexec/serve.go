@@ -90,12 +90,12 @@ func (s *serveCommand) Run(ctx context.Context, c *cli, std streams) error {
 	ctx, end := untilSecond(ctx, service, log)
 	defer end()
 	reload := func() {
-		next, err := load()
+		settings, err := load()
 		if err == nil {
-			server, err = next.server(log)
-		}
-		if err == nil {
-			err = service.Change(server)
+			var next ftpd.Server
+			if next, err = settings.server(log); err == nil {
+				err = service.Change(next)
+			}
 		}
 		if err != nil {
 			log.Error("settings stay as they are", "error", err)

@@ -89,7 +89,7 @@ func listenHere(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // defaultMetrics is where serve status asks where nothing else is said.
-const defaultMetrics = "127.0.0.1:2120"
+const defaultMetrics = "127.0.0.1:2122"
 
 // status shows what a server on this host does.
 func (s *serveCommand) status(ctx context.Context, c *cli, std streams) error {
