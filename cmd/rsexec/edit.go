@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -18,6 +17,7 @@ import (
 type editor struct {
 	std     streams
 	running atomic.Bool
+	ended   atomic.Bool // by a signal: the context of untilSignal
 }
 
 // editorName returns the command line of the editor that the environment names;
@@ -71,13 +71,10 @@ func editorCommand(ctx context.Context, file string) *exec.Cmd {
 	return exec.CommandContext(ctx, words[0], append(words[1:], file)...)
 }
 
-// errSignal is the cause of the end of a context by a signal.
-var errSignal = errors.New("a signal came")
-
 // untilSignal returns a context that ends with the first of the signals, but not
 // with an interrupt while the editor runs.
 func (e *editor) untilSignal(ctx context.Context, signals ...os.Signal) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	came := make(chan os.Signal, 1)
 	signal.Notify(came, signals...)
 	watched := make(chan struct{})
@@ -89,7 +86,8 @@ func (e *editor) untilSignal(ctx context.Context, signals ...os.Signal) (context
 				if s == os.Interrupt && e.running.Load() {
 					continue
 				}
-				cancel(errSignal)
+				e.ended.Store(true)
+				cancel()
 			case <-ctx.Done():
 				return
 			}
@@ -97,7 +95,7 @@ func (e *editor) untilSignal(ctx context.Context, signals ...os.Signal) (context
 	}()
 	return ctx, func() {
 		signal.Stop(came)
-		cancel(nil)
+		cancel()
 		<-watched
 	}
 }

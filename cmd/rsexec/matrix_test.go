@@ -218,7 +218,7 @@ func TestTLSMatrix(t *testing.T) {
 						want = append(want, second, "sscn/"+second, second+"/sscn")
 					}
 					if !slices.Contains(want, o.figure) {
-						t.Errorf("by %s, want one of %s", o.figure, want)
+						t.Errorf("by %s, want one of %s; %q", o.figure, want, o.why)
 					}
 					if o.figure == "relay" && len(o.why) == 0 {
 						t.Error("nobody said why it went through this host")

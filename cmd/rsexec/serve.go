@@ -87,7 +87,7 @@ func (s *serveCommand) Run(ctx context.Context, c *cli, std streams) error {
 	if err != nil {
 		return &sites.Error{Op: "serve", Kind: sites.Usage, Err: err}
 	}
-	ctx, end := untilSecond(ctx, service, log)
+	ctx, end := untilSecond(ctx, func() bool { return c.editor != nil && c.editor.ended.Load() }, service, log)
 	defer end()
 	reload := func() {
 		settings, err := load()
@@ -191,9 +191,9 @@ func (s *serveCommand) settings(password string) (*siteSettings, error) {
 }
 
 // untilSecond returns a context that ends with the second signal to end, or with ctx if
-// that ends otherwise; with the first one the service is left: files that are on their way
+// that was not ended by one; with the first one the service is left: files that are on their way
 // arrive.
-func untilSecond(ctx context.Context, service *ftpd.Service, log *slog.Logger) (context.Context, func()) {
+func untilSecond(ctx context.Context, signalled func() bool, service *ftpd.Service, log *slog.Logger) (context.Context, func()) {
 	hard, end := context.WithCancel(context.WithoutCancel(ctx))
 	came := make(chan os.Signal, 2)
 	signal.Notify(came, os.Interrupt, syscall.SIGTERM)
@@ -205,7 +205,7 @@ func untilSecond(ctx context.Context, service *ftpd.Service, log *slog.Logger) (
 		case <-hard.Done():
 			return
 		}
-		if !errors.Is(context.Cause(ctx), errSignal) {
+		if !signalled() {
 			end()
 			return
 		}
