@@ -9,20 +9,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freePair returns the first of two ports that nobody has at the moment.
+// freePair returns the first of two ports that nobody has at the moment, and that no
+// closed connection rests on: connect passes over a port that somebody bound and that is
+// in TIME_WAIT, where a listener with SO_REUSEADDR, as Go's are, can still be had.
 func freePair(t *testing.T) int {
 	t.Helper()
-	for first := 40_016; first < 60_000; first += 2 {
-		free := 0
-		for port := first; port < first+2; port++ {
-			l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-			if err != nil {
-				break
-			}
-			_ = l.Close() // nobody connected
-			free++
+	exclusive := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if cerr := c.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 0)
+		}); cerr != nil {
+			return cerr
 		}
-		if free == 2 {
+		return err
+	}}
+	free := func(port int) bool {
+		l, err := exclusive.Listen(t.Context(), "tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return false
+		}
+		return l.Close() == nil
+	}
+	// Within the system's own range: a socket's can only narrow that.
+	for first := 40_016; first < 60_000; first += 2 {
+		if free(first) && free(first+1) {
 			return first
 		}
 	}
