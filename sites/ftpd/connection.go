@@ -83,24 +83,60 @@ type connection struct {
 	private *tls.Conn     // over wire; nil: in the clear, and wire.TCPConn may be used as it is
 	client  bool          // this server is the TLS client
 	first   *bufio.Reader // of private, if something had to be read ahead
+	blocks  *blocks       // the framing of MODE B; nil: the file is all that is sent
+	taken   bool          // the other side has taken this side's certificate
 }
 
-// secure makes a data connection of tcp: over TLS, if that was asked for. An error is a
-// *handshakeError.
-func (t *transfer) secure(ctx context.Context, tcp *net.TCPConn) (*connection, error) {
-	c := &connection{t: t, wire: &wire{TCPConn: tcp, timeout: t.timeout, written: &t.bytes}}
-	if t.privacy == nil {
-		return c, nil
+// plain says whether the file goes over wire.TCPConn as it is.
+func (c *connection) plain() bool { return c.private == nil && c.blocks == nil }
+
+// serves has a connection that is kept open carry the payload of t.
+func (c *connection) serves(t *transfer) {
+	c.t = t
+	c.wire.waited, c.wire.arrived = 0, 0
+}
+
+// buffer is for copying.
+func (c *connection) buffer() []byte {
+	if c.blocks == nil {
+		return make([]byte, privatePiece)
 	}
-	c.wire.written = nil
-	peer := unmapped(tcp.RemoteAddr().(*net.TCPAddr).AddrPort())
-	c.private, c.client = t.privacy.over(c.wire, peer.Addr()), t.privacy.client
+	if c.blocks.piece == nil {
+		c.blocks.piece = make([]byte, maxBlock)
+	}
+	return c.blocks.piece
+}
+
+// newConnection makes a data connection of tcp.
+func (t *transfer) newConnection(tcp *net.TCPConn) *connection {
+	c := &connection{t: t, wire: &wire{TCPConn: tcp, timeout: t.timeout}}
+	under := io.Reader(c.wire)
+	if t.privacy != nil {
+		peer := unmapped(tcp.RemoteAddr().(*net.TCPAddr).AddrPort())
+		c.private, c.client = t.privacy.over(c.wire, peer.Addr()), t.privacy.client
+		under = c.private
+	}
+	if t.block {
+		c.blocks = newBlocks(under)
+	}
+	if c.plain() {
+		c.wire.written = &t.bytes
+	}
+	return c
+}
+
+// secure performs the handshake of a connection that is to be private. An error is a
+// *handshakeError.
+func (c *connection) secure(ctx context.Context) error {
+	if c.private == nil {
+		return nil
+	}
 	c.wire.handshaking = true
-	if err := handshake(ctx, c.private, t.timeout); err != nil {
-		return nil, &handshakeError{err}
+	if err := handshake(ctx, c.private, c.wire.timeout); err != nil {
+		return &handshakeError{err}
 	}
 	c.wire.handshaking = false
-	return c, nil
+	return nil
 }
 
 // handshakeError is that a data connection could not be put over TLS.
@@ -120,41 +156,57 @@ func (e *handshakeError) reason() string {
 }
 
 func (c *connection) Write(p []byte) (int, error) {
-	if c.private == nil {
+	switch {
+	case c.plain():
 		return c.wire.Write(p)
+	case c.blocks != nil:
+		n, err := c.blocks.write(p, c.put)
+		c.t.bytes.Add(int64(n))
+		return n, err
+	}
+	if err := c.put(p); err != nil {
+		return 0, err // how much of p has gone nobody can tell
+	}
+	c.t.bytes.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// put writes what the file has become.
+func (c *connection) put(p []byte) error {
+	if c.private == nil {
+		_, err := c.wire.Write(p)
+		return err
 	}
 	// TLS writes record by record; the system had better get more at once.
 	c.wire.gathering = true
-	n, err := c.private.Write(p)
+	_, err := c.private.Write(p)
 	c.wire.gathering = false
 	if err == nil {
 		_, err = c.wire.Write(c.wire.gathered)
 	}
 	c.wire.gathered = c.wire.gathered[:0]
-	if err != nil {
-		return 0, c.fault("write", err) // how much of p has gone nobody can tell
-	}
-	c.t.bytes.Add(int64(n))
-	return n, nil
+	return c.fault("write", err)
 }
 
 // errTruncated is an end of file that the other side did not confirm: anybody on the
 // way can close a TCP connection.
 var errTruncated = errors.New("the connection ended without TLS's close_notify")
 
-func (c *connection) Read(p []byte) (int, error) {
-	if c.private == nil {
-		n, err := c.wire.Read(p)
+func (c *connection) Read(p []byte) (n int, err error) {
+	switch {
+	case c.plain():
+		n, err = c.wire.Read(p)
 		c.t.bytes.Add(int64(n))
 		return n, err
+	case c.blocks != nil:
+		n, err = c.blocks.read(p)
+	case c.first != nil:
+		n, err = c.first.Read(p)
+	default:
+		n, err = c.private.Read(p)
 	}
-	from := io.Reader(c.private)
-	if c.first != nil {
-		from = c.first
-	}
-	n, err := from.Read(p)
 	c.t.bytes.Add(int64(n))
-	if err == io.EOF && c.wire.ended {
+	if err == io.EOF && c.wire.ended && c.blocks == nil {
 		err = errTruncated
 	}
 	return n, c.fault("read", err)
@@ -164,7 +216,7 @@ func (c *connection) Read(p []byte) (int, error) {
 // of a file.
 func (c *connection) fault(op string, err error) error {
 	var network *net.OpError
-	if err == nil || err == io.EOF || errors.As(err, &network) {
+	if err == nil || err == io.EOF || err == errSuspect || errors.As(err, &network) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: "tcp", Source: c.wire.LocalAddr(), Addr: c.wire.RemoteAddr(), Err: err}
@@ -174,11 +226,17 @@ func (c *connection) fault(op string, err error) error {
 // shows: to a TLS client the handshake is over before the server has looked at its
 // certificate (RFC 8446 section 2), and only what the server sends then tells.
 func (c *connection) accepted() error {
-	if !c.client {
+	if !c.client || c.taken {
 		return nil
 	}
-	c.first = bufio.NewReader(c.private)
-	_, err := c.first.Peek(1)
+	from := bufio.NewReader(c.private)
+	if c.blocks != nil {
+		from = c.blocks.in
+	} else {
+		c.first = from
+	}
+	_, err := from.Peek(1)
+	c.taken = err == nil
 	switch {
 	case err == io.EOF && c.wire.ended:
 		return c.fault("read", errTruncated)
@@ -186,6 +244,14 @@ func (c *connection) accepted() error {
 		return nil // an empty file
 	}
 	return c.fault("read", err)
+}
+
+// announced waits until the sender begins with the file, where that shows.
+func (c *connection) announced() error {
+	if c.blocks == nil {
+		return nil
+	}
+	return c.fault("read", c.blocks.await())
 }
 
 // verdict is err, or the reason for it: the other side has refused this side's
@@ -252,9 +318,9 @@ type (
 	onlyWriter struct{ io.Writer }
 )
 
-// copyPieces copies a file to or from a connection that is private.
-func copyPieces(to io.Writer, from io.Reader) error {
-	_, err := io.CopyBuffer(onlyWriter{to}, onlyReader{from}, make([]byte, privatePiece))
+// copy copies a file to or from a connection that is not plain.
+func (c *connection) copy(to io.Writer, from io.Reader) error {
+	_, err := io.CopyBuffer(onlyWriter{to}, onlyReader{from}, c.buffer())
 	return err
 }
 

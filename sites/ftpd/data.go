@@ -83,8 +83,9 @@ func (a *active) connect(ctx context.Context) (*net.TCPConn, error) {
 	}
 }
 
-// setData replaces the setup.
+// setData replaces the setup, and what is left of an earlier one.
 func (s *session) setData(d dataSetup) {
+	s.setKept(nil)
 	if s.data != nil {
 		s.data.discard()
 	}
@@ -98,10 +99,10 @@ func (s *session) dataReady(d direction) bool {
 	case s.svc.requireTLS && !s.private:
 		s.reply(needsPrivate)
 		return false
-	case s.data == nil:
+	case s.data == nil && s.kept == nil:
 		s.reply(noDataSetup)
 		return false
-	case !s.data.fits(d):
+	case s.data != nil && !s.data.fits(d):
 		s.reply(badSequence, "LSTN was for the other direction")
 		return false
 	}

@@ -225,10 +225,10 @@ func (s *session) sendListing(ctx context.Context, verb, arg string, onlyDirecto
 	l, err := readListing(s.root, name)
 	switch {
 	case err != nil:
-		s.setData(nil)
+		s.spend(ctx, sending)
 		s.refuse(name, err)
 	case onlyDirectory && l.f == nil:
-		s.setData(nil)
+		s.spend(ctx, sending)
 		s.reply(badSyntax, name+": not a directory")
 	default:
 		s.begin(ctx, verb, name, "Sending a listing of "+name, listingSource{l, line})

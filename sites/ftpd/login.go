@@ -125,6 +125,7 @@ func (s *session) reinitialize() {
 	s.logout()
 	s.image, s.facts, s.hash, s.epsvAll = false, allFacts, algorithms[0], false
 	s.pbsz, s.private, s.sscn = false, false, false
+	s.block, s.keep = false, false
 }
 
 func (s *session) acctVerb(context.Context, string) { s.reply(superfluous, "ACCT") }

@@ -164,7 +164,7 @@ var modelCommands = []string{
 	"{passive} + LIST {path}", "{setup} + LIST", "{setup} + NLST {path}", "{passive} + NLST", "{passive} + MLSD {path}", "{setup} + MLSD", "{passive} + LIST -la {path}", "{passive} + NLST -a",
 	"MLST {path}", "MLST {path}", "MLST", "STAT", "STAT {path}", "STAT {path}", "STAT -l {path}",
 	"STOR {path}", "RETR {path}", "STOR", "RETR", "LIST", "REST {offset}", "REST", "{setup}", "{setup}", "ABOR",
-	"TYPE {type}", "TYPE {type}", "TYPE I", "TYPE I", "TYPE", "MODE S", "MODE B", "STRU F", "STRU R", "MODE", "STRU",
+	"TYPE {type}", "TYPE {type}", "TYPE I", "TYPE I", "TYPE", "MODE S", "MODE C", "STRU F", "STRU R", "MODE", "STRU",
 	"OPTS MLST {facts}", "OPTS MLST", "OPTS HASH {algorithm}", "OPTS HASH", "OPTS UTF8 ON", "OPTS UTF8 OFF", "OPTS UTF8", "OPTS X", "OPTS",
 	"HASH {path}", "HASH {path}", "HASH", "XSHA256 {path}", "XSHA512 {path}", "XSHA1 {path}", "XMD5 {path}", "XCRC {path}",
 	"NOOP", "ALLO 5", "ALLO", "SYST", "FEAT", "HELP", "HELP {verb}", "{verb} {path}", "{verb}", "SMNT x", "AUTH TLS", "PBSZ 0", "PROT P", "CCC", "SSCN ON", "CPSV",

@@ -10,7 +10,6 @@ import (
 // 959 section 5.1, and RFC 354 for BYTE).
 var accepted = map[string][]string{
 	"BYTE": {"8"},
-	"MODE": {"S"},
 	"STRU": {"F"},
 }
 
@@ -30,8 +29,42 @@ func (s *session) agree(verb, arg string) {
 }
 
 func (s *session) byteVerb(_ context.Context, arg string) { s.agree("BYTE", arg) }
-func (s *session) modeVerb(_ context.Context, arg string) { s.agree("MODE", arg) }
 func (s *session) struVerb(_ context.Context, arg string) { s.agree("STRU", arg) }
+
+// modeVerb performs MODE (RFC 959 section 5.1). The blocks of before RFC 959 are others.
+func (s *session) modeVerb(_ context.Context, arg string) {
+	mode := strings.ToUpper(strings.TrimSpace(arg))
+	modern := s.svc.dialect.set == inModern
+	switch {
+	case mode == "S", mode == "B" && modern:
+		if block := mode == "B"; block != s.block {
+			s.setKept(nil)
+			s.block = block
+		}
+		s.reply(done, "MODE is "+mode)
+	case modern:
+		s.reply(badParameter, "MODE can only be S, B")
+	default:
+		s.reply(badParameter, "MODE can only be S")
+	}
+}
+
+// chooseKeeping performs OPTS MODE (RFC 2389 section 4): whether data connections stay open
+// in MODE B. RFC 959 section 3.3 leaves that to the server, and has it tell by a 250, in
+// place of a 226, that this one has.
+func (s *session) chooseKeeping(arg string) {
+	switch strings.Join(strings.Fields(strings.ToUpper(arg)), " ") {
+	case "B KEEP":
+		s.keep = true
+		s.reply(done, "Data connections stay open in MODE B")
+	case "B":
+		s.keep = false
+		s.setKept(nil)
+		s.reply(done, "Data connections are closed in MODE B")
+	default:
+		s.reply(badSyntax, "OPTS MODE takes B or B KEEP")
+	}
+}
 
 func (s *session) typeVerb(_ context.Context, arg string) {
 	arg = strings.ToUpper(strings.TrimSpace(arg))
@@ -74,6 +107,8 @@ func (s *session) optsVerb(_ context.Context, arg string) {
 		s.reply(done, strings.TrimSuffix("MLST OPTS "+s.facts.String(), " "))
 	case "HASH":
 		s.chooseHash(value)
+	case "MODE":
+		s.chooseKeeping(value)
 	case "UTF8", "UTF-8":
 		if v := strings.ToUpper(strings.TrimSpace(value)); v != "" && v != "ON" {
 			s.reply(badParameter, "UTF8 is always on")
@@ -81,6 +116,6 @@ func (s *session) optsVerb(_ context.Context, arg string) {
 		}
 		s.reply(done, "UTF8 is on")
 	default:
-		s.reply(badSyntax, "OPTS knows UTF8, MLST and HASH")
+		s.reply(badSyntax, "OPTS knows UTF8, MLST, HASH and MODE")
 	}
 }

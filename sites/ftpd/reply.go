@@ -63,6 +63,7 @@ const (
 	nothingToAbort
 
 	notFound
+	notSent
 	denied
 	noRight
 	notPlainFile
@@ -164,6 +165,7 @@ var replies = [...]phrase{
 	nothingToAbort:         {[2]int{225, 202}, "No transfer to abort"},
 
 	notFound:         {[2]int{550, 450}, "%s: not found"},
+	notSent:          {[2]int{450, 0}, "%s: the other side has not sent it"},
 	denied:           {[2]int{550, 451}, "%s: %s"},
 	noRight:          {[2]int{550, 451}, "Permission denied: %s needs the right to %s"},
 	notPlainFile:     {[2]int{550, 451}, "%s: not a regular file"},

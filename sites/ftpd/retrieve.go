@@ -35,7 +35,7 @@ func (s *session) retrVerb(ctx context.Context, arg string) {
 		source.limit = count
 	}
 	if err != nil {
-		s.setData(nil)
+		s.spend(ctx, sending)
 		s.refuse(name, err)
 		return
 	}
@@ -107,8 +107,8 @@ func (p *fileSource) move(t *transfer, conn *connection) error {
 	switch {
 	case !p.image:
 		_, err = io.Copy(lines.ToNetwork(conn), p.f)
-	case conn.private != nil:
-		err = copyPieces(conn, p.rest())
+	case !conn.plain():
+		err = conn.copy(conn, p.rest())
 	default:
 		err = p.sendImage(t, conn.wire.TCPConn)
 	}

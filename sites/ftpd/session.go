@@ -88,9 +88,12 @@ type session struct {
 	private bool // PROT P
 	sscn    bool // SSCN ON
 
-	data     dataSetup // how the next data connection comes about; nil: not said
-	transfer *transfer // the running one
-	cut      bool      // ABOR has cut a transfer and is still to be answered
+	block    bool        // MODE B
+	keep     bool        // OPTS MODE B KEEP
+	data     dataSetup   // how the next data connection comes about; nil: not said
+	kept     *connection // that is open from the transfer before; nil: none is
+	transfer *transfer   // the running one
+	cut      bool        // ABOR has cut a transfer and is still to be answered
 }
 
 // serve runs a session with the user at peer on conn until it ends, and closes conn.
@@ -344,6 +347,9 @@ func (s *session) perform(ctx context.Context, c command) {
 	case v.gate&needsArg != 0 && c.arg == "":
 		s.reply(badSyntax, v.help)
 	case v.gate.rights() != 0 && !s.allowed(v.gate.rights(), c.verb):
+		if way := v.gate.way(); way != "" {
+			s.spend(ctx, way)
+		}
 	default:
 		v.perform(s, ctx, c.arg)
 	}

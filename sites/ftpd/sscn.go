@@ -127,7 +127,10 @@ func (s *session) sscnVerb(_ context.Context, arg string) {
 		s.reply(badSyntax, "SSCN takes ON or OFF")
 		return
 	case on != "":
-		s.sscn = on == "ON"
+		if client := on == "ON"; client != s.sscn {
+			s.setKept(nil)
+			s.sscn = client
+		}
 	}
 	method := "SERVER"
 	if s.sscn {

@@ -86,7 +86,11 @@ func (s *session) status() []string {
 	if s.image {
 		representation = "I"
 	}
-	lines = append(lines, " TYPE "+representation+", MODE S, STRU F")
+	mode := "S"
+	if s.block {
+		mode = "B"
+	}
+	lines = append(lines, " TYPE "+representation+", MODE "+mode+", STRU F")
 	if t := s.transfer; t != nil {
 		lines = append(lines, fmt.Sprintf(" %s %s: %d bytes so far", t.verb, t.path, t.bytes.Load()))
 	}

@@ -51,7 +51,7 @@ func (s *session) store(ctx context.Context, verb, arg string, open func(name st
 	}
 	sink, err := open(name)
 	if err != nil {
-		s.setData(nil)
+		s.spend(ctx, receiving)
 		s.refuse(name, err)
 		return
 	}
@@ -86,7 +86,7 @@ func (s *session) stouVerb(ctx context.Context, arg string) {
 		f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	}
 	if err != nil {
-		s.setData(nil)
+		s.spend(ctx, receiving)
 		s.refuse(base, err)
 		return
 	}
@@ -151,6 +151,9 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 	if err := conn.accepted(); err != nil {
 		return err
 	}
+	if err := conn.announced(); err != nil {
+		return err
+	}
 	if err := p.position(); err != nil {
 		return &fileError{err}
 	}
@@ -158,16 +161,16 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 	switch {
 	case !p.image:
 		return p.receiveASCII(conn)
-	case conn.private != nil && p.only != nil:
-		if err := copyPieces(p.f, io.LimitReader(conn, p.only.count())); err != nil {
+	case !conn.plain() && p.only != nil:
+		if err := conn.copy(p.f, io.LimitReader(conn, p.only.count())); err != nil {
 			return sinkFault(err)
 		}
 		if _, err := io.CopyN(io.Discard, conn, 1); err != nil && err != io.EOF {
 			return err
 		}
 		return p.filled(t.bytes.Load())
-	case conn.private != nil:
-		return sinkFault(copyPieces(p.f, conn))
+	case !conn.plain():
+		return sinkFault(conn.copy(p.f, conn))
 	}
 	return p.receiveImage(t, conn.wire.TCPConn)
 }
@@ -228,7 +231,7 @@ func (p *fileSink) receiveASCII(conn *connection) error {
 // sinkFault makes a failure to write the file a *fileError.
 func sinkFault(err error) error {
 	var op *net.OpError
-	if err == nil || errors.As(err, &op) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) || connectionBroken(err) {
+	if err == nil || errors.As(err, &op) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) || errors.Is(err, errSuspect) || connectionBroken(err) {
 		return err
 	}
 	return &fileError{err}

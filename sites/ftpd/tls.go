@@ -140,7 +140,10 @@ func (s *session) protVerb(_ context.Context, arg string) {
 	case level == "C" && s.svc.requireTLS:
 		s.reply(againstPolicy, "This site has no data connection in the clear")
 	default:
-		s.private = level == "P"
+		if private := level == "P"; private != s.private {
+			s.setKept(nil)
+			s.private = private
+		}
 		s.reply(done, "PROT is "+level)
 	}
 }

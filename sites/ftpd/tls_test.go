@@ -185,8 +185,8 @@ func TestFeatTLS(t *testing.T) {
 		server Server
 		want   string
 	}{
-		{"TLS", Server{TLS: server}, "211-Features:\r\n HOST\r\n LANG EN*\r\n CLNT\r\n CSID Name;\r\n AUTH TLS\r\n PBSZ\r\n PROT\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n"},
-		{"peers", Server{TLS: server, Peers: PeerTrust{Pins: [][32]byte{{}}}}, "211-Features:\r\n HOST\r\n LANG EN*\r\n CLNT\r\n CSID Name;\r\n AUTH TLS\r\n PBSZ\r\n PROT\r\n SSCN\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n CPSV\r\n EPSV\r\n"},
+		{"TLS", Server{TLS: server}, "211-Features:\r\n HOST\r\n LANG EN*\r\n CLNT\r\n CSID Name;\r\n AUTH TLS\r\n PBSZ\r\n PROT\r\n MODE B KEEP\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n"},
+		{"peers", Server{TLS: server, Peers: PeerTrust{Pins: [][32]byte{{}}}}, "211-Features:\r\n HOST\r\n LANG EN*\r\n CLNT\r\n CSID Name;\r\n AUTH TLS\r\n PBSZ\r\n PROT\r\n SSCN\r\n MODE B KEEP\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n CPSV\r\n EPSV\r\n"},
 	} {
 		if got := startSite(t, "127.0.0.1", test.server).dial().do("FEAT", "211-"); !strings.HasPrefix(got, test.want) {
 			t.Errorf("%s: FEAT\n%s\nwant\n%s...", test.name, got, test.want)

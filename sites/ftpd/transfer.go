@@ -36,8 +36,12 @@ type transfer struct {
 	closing string  // the text of that; set before the last event
 	payload payload
 	setup   dataSetup
+	block   bool                           // MODE B
+	keep    bool                           // the data connection is to stay open
+	kept    *connection                    // that is open: before it one that is to be used, after it one that may be
 	privacy *privacy                       // of the data connection
 	timeout time.Duration                  // to connect, and without progress
+	silent  bool                           // its end is not answered
 	begun   bool                           // a preliminary reply was given: others may come before its end
 	bytes   atomic.Int64                   // over the data connection; else from the file
 	peer    atomic.Pointer[netip.AddrPort] // of the data connection, as soon as there is one
@@ -76,29 +80,36 @@ type fileError struct{ err error }
 func (e *fileError) Error() string { return e.err.Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
-// begin starts a transfer with the session's data setup, which it uses up.
+// begin starts a transfer with the session's data setup, which it uses up, or with the
+// data connection that was kept open.
 func (s *session) begin(ctx context.Context, verb, path, opening string, p payload) {
-	t := &transfer{
+	s.start(ctx, opening, &transfer{
 		record:  "transfer",
 		verb:    verb,
 		path:    path,
 		outcome: transferDone,
 		closing: verb + " completed",
 		payload: p,
-		setup:   s.data,
-		privacy: s.privacy(p),
-		timeout: s.svc.dataTimeout,
 		begun:   true,
-		events:  make(chan event, 2), // both, so that the goroutine never waits for the session
-	}
-	s.data = nil
+	})
+}
+
+func (s *session) start(ctx context.Context, opening string, t *transfer) {
+	t.block, t.keep = s.block, s.keeps()
+	t.privacy = s.privacy(t.payload)
+	t.setup, t.kept = s.data, s.kept
+	s.data, s.kept = nil, nil
+	t.timeout = s.svc.dataTimeout
+	t.events = make(chan event, 2) // both, so that the goroutine never waits for the session
 	if longest := s.svc.limits.TransferTime; longest > 0 {
 		ctx, t.cancel = context.WithTimeoutCause(ctx, longest, &tooLongError{longest})
 	} else {
 		ctx, t.cancel = context.WithCancel(ctx)
 	}
 	s.started(t)
-	s.reply(transferOpening, opening)
+	if t.begun {
+		s.reply(transferOpening, opening)
+	}
 	go t.run(ctx)
 	s.interruptTransfer()
 }
@@ -129,17 +140,15 @@ func (t *transfer) wait() event {
 func (t *transfer) run(ctx context.Context) {
 	defer t.cancel()
 	e := event{over: true}
-	conn, err := t.connect(ctx)
+	conn, err := t.open(ctx)
 	if err == nil {
-		e.local, e.remote = conn.LocalAddr(), conn.RemoteAddr()
+		e.local, e.remote = conn.wire.LocalAddr(), conn.wire.RemoteAddr()
 		if remote, ok := e.remote.(*net.TCPAddr); ok {
 			peer := unmapped(remote.AddrPort())
 			t.peer.Store(&peer)
 		}
 		t.events <- event{local: e.local, remote: e.remote}
 		err = t.carry(ctx, conn)
-	} else {
-		err = &connectError{err}
 	}
 	if err != nil && ctx.Err() != nil {
 		err = errAborted
@@ -151,6 +160,19 @@ func (t *transfer) run(ctx context.Context) {
 	t.events <- e
 }
 
+// open returns the data connection that was kept open, or makes one.
+func (t *transfer) open(ctx context.Context) (*connection, error) {
+	if t.kept != nil {
+		t.kept.serves(t)
+		return t.kept, nil
+	}
+	tcp, err := t.connect(ctx)
+	if err != nil {
+		return nil, &connectError{err}
+	}
+	return t.newConnection(tcp), nil
+}
+
 func (t *transfer) connect(ctx context.Context) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout, fmt.Errorf("nobody came in %s", t.timeout))
 	defer cancel()
@@ -160,22 +182,31 @@ func (t *transfer) connect(ctx context.Context) (*net.TCPConn, error) {
 
 // carry moves the payload. A connection on which not everything was carried is
 // reset: an orderly close would tell the other side that the file ends here.
-func (t *transfer) carry(ctx context.Context, tcp *net.TCPConn) error {
+func (t *transfer) carry(ctx context.Context, conn *connection) error {
+	tcp, fresh := conn.wire.TCPConn, t.kept == nil
+	t.kept = nil
 	stop := whenDone(ctx, func() { reset(tcp) })
-	conn, err := t.secure(ctx, tcp)
-	if err != nil {
-		stop()
-		_ = tcp.Close() // in order, so that the other side reads why TLS failed
-		return err
+	if fresh {
+		if err := conn.secure(ctx); err != nil {
+			stop()
+			_ = tcp.Close() // in order, so that the other side reads why TLS failed
+			return err
+		}
 	}
-	err = conn.verdict(t.payload.move(t, conn))
+	err := conn.verdict(t.payload.move(t, conn))
 	stop()
-	if err != nil {
+	switch {
+	case t.keep && ctx.Err() == nil && (err == nil || errors.Is(err, errSuspect)):
+		t.kept = conn
+	case err != nil:
 		reset(tcp)
-		return err
+	default:
+		if conn.blocks != nil {
+			_ = conn.awaitClose(closeWait) // all of the file is here, or there
+		}
+		conn.close()
 	}
-	conn.close()
-	return nil
+	return err
 }
 
 // reset closes conn so that the other side sees an error. It may be called again.
@@ -203,6 +234,11 @@ func whenDone(ctx context.Context, f func()) (stop func()) {
 // so that a reader that gave up before the end is noticed. A reader that keeps its
 // side open is not waited for longer than closeWait once its host has everything.
 func (t *transfer) endSending(conn *connection) error {
+	if conn.blocks != nil {
+		if err := conn.blocks.flush(endOfFile, conn.put); err != nil || t.keep {
+			return err
+		}
+	}
 	if err := conn.closeWrite(); err != nil {
 		// Of a file with something in it nobody could tell how much the reader took.
 		if connectionBroken(err) && t.bytes.Load() == 0 && conn.closedInOrder() {
@@ -233,6 +269,9 @@ func (s *session) follow(e event) {
 		s.finishTransfer(e)
 		return
 	}
+	if !s.transfer.begun {
+		return
+	}
 	s.reply(transferStarted, s.transfer.verb+" "+s.transfer.path)
 }
 
@@ -240,11 +279,12 @@ func (s *session) follow(e event) {
 func (s *session) finishTransfer(e event) {
 	t := s.transfer
 	s.transfer = nil
+	s.kept = t.kept
 	n := t.bytes.Load()
 	s.svc.board.change(s.id, func(on *notice, c *Counts) {
 		on.running = nil
 		t.count(c, n)
-		if t.payload != nil {
+		if t.begun {
 			c.Transfers++
 			if e.err != nil {
 				c.Failed++
@@ -259,13 +299,20 @@ func (s *session) finishTransfer(e event) {
 		attrs = append(attrs, "error", e.err.Error())
 	}
 	s.log.Info(t.record, attrs...)
+	if t.silent {
+		return
+	}
 
 	var connecting *connectError
 	var failed *handshakeError
 	var file *fileError
 	switch {
+	case e.err == nil && t.kept != nil:
+		s.reply(fileActionDone, t.closing)
 	case e.err == nil:
 		s.reply(t.outcome, t.closing)
+	case errors.Is(e.err, errSuspect):
+		s.reply(notSent, t.path)
 	case errors.Is(e.err, errAborted):
 		s.reply(aborted, n)
 	case errors.As(e.err, &failed):

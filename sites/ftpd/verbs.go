@@ -26,8 +26,25 @@ const (
 	lists   = gate(List) << 8
 )
 
+// Which way a transfer command has a file go, above the rights.
+const (
+	sends gate = 1 << (13 + iota)
+	receives
+)
+
 // rights are those of which the user has to have one; 0 is none.
-func (g gate) rights() Rights { return Rights(g >> 8) }
+func (g gate) rights() Rights { return Rights(g>>8) & AllRights }
+
+// way is that of a transfer command; "" of others.
+func (g gate) way() direction {
+	switch {
+	case g&sends != 0:
+		return sending
+	case g&receives != 0:
+		return receiving
+	}
+	return ""
+}
 
 // verb is one command of the protocol.
 type verb struct {
@@ -54,7 +71,7 @@ func verbTable() []verb {
 		{"SYST", inModern, 0, (*session).systVerb, "", "SYST: the kind of system"},
 		{"HELP", inAll, 0, (*session).helpVerb, "", "HELP [<verb>]: this text"},
 		{"FEAT", inModern, 0, (*session).featVerb, "", "FEAT: the extensions known"},
-		{"OPTS", inModern, needsArg, (*session).optsVerb, "", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <name>: set an option"},
+		{"OPTS", inModern, needsArg, (*session).optsVerb, "", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <name> | OPTS MODE B KEEP: set an option"},
 		{"LANG", inModern, 0, (*session).langVerb, "LANG EN*", "LANG [EN]: the language of replies"},
 		{"CLNT", inModern, 0, (*session).clntVerb, "CLNT", "CLNT <program>: what you are"},
 		{"CSID", inModern, 0, (*session).csidVerb, "CSID Name;", "CSID Name=<program>;: what you are, and what this is"},
@@ -68,7 +85,7 @@ func verbTable() []verb {
 
 		{"TYPE", inAll, needsArg, (*session).typeVerb, "", "TYPE A | TYPE I | TYPE L 8: representation"},
 		{"BYTE", in1973, needsArg, (*session).byteVerb, "", "BYTE 8: byte size"},
-		{"MODE", inAll, needsArg, (*session).modeVerb, "", "MODE S: transfer mode"},
+		{"MODE", inAll, needsArg, (*session).modeVerb, "MODE B KEEP", "MODE S | MODE B: stream or block mode"},
 		{"STRU", inAll, needsArg, (*session).struVerb, "", "STRU F: file structure"},
 		{"ALLO", inModern, 0, (*session).alloVerb, "", "ALLO <size>: not needed"},
 		{"REST", inModern, needsLogin | needsArg, (*session).restVerb, "REST STREAM", "REST <offset>: where the next RETR or STOR starts"},
@@ -83,14 +100,14 @@ func verbTable() []verb {
 		{"LSTN", withLSTN, needsLogin | needsArg, (*session).lstnVerb, "LSTN", "LSTN R | LSTN S: listen, to receive or to send"},
 		{"SOCK", inAll, needsLogin | needsArg, (*session).sockVerb, "SOCK", "SOCK <host>,<port>: the other end of the data connection"},
 
-		{"RETR", inAll, needsLogin | needsArg | reads, (*session).retrVerb, "", "RETR <path>: send a file"},
-		{"STOR", inAll, needsLogin | needsArg | writes | appends, (*session).storVerb, "", "STOR <path>: receive a file"},
-		{"APPE", inAll, needsLogin | needsArg | writes | appends, (*session).appeVerb, "", "APPE <path>: receive what is added to a file"},
-		{"STOU", inModern, needsLogin | writes | appends, (*session).stouVerb, "", "STOU [<path>]: receive a file under a new name"},
+		{"RETR", inAll, needsLogin | sends | needsArg | reads, (*session).retrVerb, "", "RETR <path>: send a file"},
+		{"STOR", inAll, needsLogin | receives | needsArg | writes | appends, (*session).storVerb, "", "STOR <path>: receive a file"},
+		{"APPE", inAll, needsLogin | receives | needsArg | writes | appends, (*session).appeVerb, "", "APPE <path>: receive what is added to a file"},
+		{"STOU", inModern, needsLogin | receives | writes | appends, (*session).stouVerb, "", "STOU [<path>]: receive a file under a new name"},
 		{"COMB", inModern, needsLogin | needsArg | deletes, (*session).combVerb, "COMB", `COMB "<target>" "<part>"...: add files to one and delete them`},
-		{"LIST", inModern, needsLogin | lists, (*session).listVerb, "", "LIST [<path>]: a listing"},
-		{"NLST", inAll, needsLogin | lists, (*session).nlstVerb, "", "NLST [<path>]: the names in a directory"},
-		{"MLSD", inModern, needsLogin | lists, (*session).mlsdVerb, "", "MLSD [<path>]: the facts of a directory's entries"},
+		{"LIST", inModern, needsLogin | sends | lists, (*session).listVerb, "", "LIST [<path>]: a listing"},
+		{"NLST", inAll, needsLogin | sends | lists, (*session).nlstVerb, "", "NLST [<path>]: the names in a directory"},
+		{"MLSD", inModern, needsLogin | sends | lists, (*session).mlsdVerb, "", "MLSD [<path>]: the facts of a directory's entries"},
 		{"MLST", inModern, needsLogin, (*session).mlstVerb, "", "MLST [<path>]: the facts of one entry"},
 		{"ABOR", inAll, interrupts, (*session).aborVerb, "", "ABOR: break off the transfer"},
 
