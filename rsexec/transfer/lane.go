@@ -2,8 +2,11 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"rsexec/rsexec/plan"
 	"rsexec/sites"
@@ -25,6 +28,9 @@ type lane struct {
 	turn chan struct{} // holds one while somebody moves a file, or waits for the next's turn
 	next *performance  // what was sent ahead; whoever has the turn has it
 	of   plan.Figure   // which figure that is
+
+	keeps bool // the data connection stays open from file to file,
+	kept  bool // and is, by the figure of
 
 	mu     sync.Mutex
 	ends   ends
@@ -56,7 +62,32 @@ func openLane(ctx context.Context, l limits, from, to sites.Site, alone bool) (*
 		s.Share(true)
 		s.WriteAhead(true)
 	}
-	return &lane{from: from, to: to, limits: l, rapid: roundTrip(from, to) < near, turn: make(chan struct{}, 1), ends: ends}, nil
+	opened := &lane{from: from, to: to, limits: l, rapid: roundTrip(from, to) < near, turn: make(chan struct{}, 1), ends: ends}
+	if keep(from, to) {
+		opened.keeps = true
+		if err := opened.keep(ctx, true); err != nil {
+			opened.close()
+			return nil, err
+		}
+	}
+	return opened, nil
+}
+
+// keep reports whether a data connection between two sites can stay open from file to
+// file.
+func keep(from, to sites.Site) bool {
+	source, server := from.(*ftp.Site)
+	dest, both := to.(*ftp.Site)
+	return server && both && source.Keeps() && dest.Keeps()
+}
+
+// keep has both servers leave the data connection open, or not any more.
+func (l *lane) keep(ctx context.Context, on bool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, end := range []opener{l.ends.source, l.ends.dest} {
+		group.Go(func() error { return end.(*ftp.Session).Keep(ctx, on) })
+	}
+	return group.Wait()
 }
 
 // near is the round trip below which more than some hundred files a second may go from a site
@@ -129,6 +160,13 @@ func (l *lane) release() {
 			s.Share(false)
 		}
 	}
+	if l.keeps {
+		ctx, stop := context.WithTimeout(context.Background(), l.limits.settle)
+		defer stop()
+		if err := l.keep(ctx, false); err != nil {
+			l.drop(err)
+		}
+	}
 	l.ends.release()
 	l.ends.release = nil
 }
@@ -174,17 +212,72 @@ func (l *lane) carry(ctx context.Context, w *work, f plan.Figure) (ok bool, err 
 	if err != nil {
 		return true, err
 	}
-	for name, value := range w.plan.Vars() {
-		if perFile[name] {
-			p.vars[name] = value
-		}
+	if l.keeps {
+		return true, l.carryKept(ctx, w, p, free)
 	}
+	p.names(w)
 	p.ahead.next = l.begin(w, f, e)
 	p.ahead.free = func() {
 		l.next, l.of = p.ahead.next, f
 		free()
 	}
 	return true, w.watched(ctx, p.perform)
+}
+
+// carryKept runs a figure whose data connection stays open. What makes that is done once;
+// the files that follow are sent ahead of each other, and each keeps its place.
+func (l *lane) carryKept(ctx context.Context, w *work, p *performance, free func()) error {
+	p.names(w)
+	first := !l.kept
+	p.ahead.kept = true
+	p.ahead.free = func() {
+		l.kept = true
+		free()
+	}
+	err := w.watched(ctx, p.perform)
+	if p.kept() {
+		return err
+	}
+	if err == nil {
+		l.drop(errors.New("the data connection did not stay open"))
+		return nil
+	}
+	l.drop(err)
+	if first {
+		return err
+	}
+	// How the data connection was made does not explain it, nor does this file.
+	f := *err.(*failure)
+	f.err = &sites.Error{Site: w.ask.Dest.Site, Kind: sites.Unreachable, Msg: "the data connection that several files share was lost", Err: f.err}
+	return &f
+}
+
+// kept reports whether both servers have left the data connection open.
+func (p *performance) kept() bool {
+	for _, c := range p.cols {
+		if c.moved == nil || !closed(c.moved.Ended()) || !c.moved.Kept() {
+			return false
+		}
+	}
+	return true
+}
+
+// drop closes the sessions of a lane that nobody can go on in.
+func (l *lane) drop(why error) {
+	for _, end := range []opener{l.ends.source, l.ends.dest} {
+		if s, ok := end.(*ftp.Session); ok {
+			s.Drop(why)
+		}
+	}
+}
+
+// names gives a performance the names of its file.
+func (p *performance) names(w *work) {
+	for name, value := range w.plan.Vars() {
+		if perFile[name] {
+			p.vars[name] = value
+		}
+	}
 }
 
 // perFile holds the variables of a figure that are each file's own.
@@ -194,9 +287,15 @@ var perFile = map[string]bool{"from": true, "to": true, "final": true, "get": tr
 func (l *lane) prepared(ctx context.Context, w *work, f plan.Figure, e ends) (*performance, error) {
 	p := l.next
 	l.next = nil
-	if p != nil && l.of.Name == f.Name && l.of.Summary == f.Summary {
+	same := l.of.Name == f.Name && l.of.Summary == f.Summary
+	switch {
+	case p != nil && same:
 		return p, nil
+	case l.kept && same:
+		f.Rows = f.Rows[len(f.Rows)-1:] // what moves the file
+		return l.begin(w, f, e), nil
 	}
+	l.of, l.kept = f, false
 	if err := w.represent(ctx, f, e); err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ type performance struct {
 type ahead struct {
 	next *performance // what it can send already goes out in one piece with what moves this one's file
 	free func()       // is called when the sites that listen are done with them
+	kept bool         // the data connection stays open; so a server that refuses a file is in step
 }
 
 // perform runs the rows over the two sessions. A step is sent as soon as its
@@ -119,6 +120,8 @@ func (p *performance) patience() (time.Duration, *failure) {
 		return 0, nil // a site that copies a file itself says nothing before it is done
 	case c.moved == nil || other.moved == nil:
 		limit = c.s.Site().Config().Timeout
+	case p.ahead != nil && p.ahead.kept: // other files come before this one
+		limit, kind = p.limits.finish, sites.Unreachable
 	case other.done && begun(c.moved):
 		limit, kind = p.limits.finish, sites.Unreachable
 		msg = "it has not finished %v after the other server did"
@@ -387,11 +390,11 @@ func (p *performance) giveUp(f *failure) {
 
 // drop closes a control connection that others use too, unless all that was sent for
 // this figure is answered: where more was written behind a transfer it cannot be aborted in
-// step.
+// step. A data connection that stays open is awaited, for it has one file after the other.
 func (p *performance) drop(c *column, f *failure) {
 	ctx, stop := context.WithTimeout(context.Background(), p.limits.settle)
 	defer stop()
-	if c.moved != nil || f.deaf && c.role == f.role {
+	if c.moved != nil && !p.ahead.kept || f.deaf && c.role == f.role {
 		stop()
 	}
 	for _, x := range c.sent {

@@ -18,6 +18,10 @@ const (
 	// two files.
 	abreast = 8
 
+	// keptAbreast is how many it has where the data connection stays open: they follow each
+	// other without a pause.
+	keptAbreast = 32
+
 	// smallFile is the size from which on a file has a pair of sessions for itself: what
 	// others ask would wait for it.
 	smallFile = 1 << 20
@@ -118,7 +122,7 @@ func (s *schedule) startShared(ctx context.Context, t state.Transfer) (started, 
 	tr := s.traffic(w)
 	var best *laneInUse
 	for _, l := range tr.lanes {
-		if l.lane != nil && !l.leaving && l.load < abreast && (best == nil || l.load < best.load) {
+		if l.lane != nil && !l.leaving && l.load < l.abreast() && (best == nil || l.load < best.load) {
 			best = l
 		}
 	}
@@ -135,6 +139,14 @@ func (s *schedule) startShared(ctx context.Context, t state.Transfer) (started, 
 	best.load++
 	s.startWith(ctx, t, h, best)
 	return true, false
+}
+
+// abreast is how many files the lane has under way at most.
+func (l *lane) abreast() int {
+	if l.keeps {
+		return keptAbreast
+	}
+	return abreast
 }
 
 // openLane opens one more lane.

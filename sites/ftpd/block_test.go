@@ -145,8 +145,10 @@ func TestKeptOpen(t *testing.T) {
 					if f.text != "?" {
 						p.source.write(f.name, f.text)
 					}
-					cs.send("RETR " + f.name)
-					cd.send("STOR " + f.name)
+				}
+				for _, f := range files {
+					cs.send("RETR "+f.name, "SIZE a", "HASH a")
+					cd.send("STOR "+f.name, "HASH prog2")
 				}
 				for _, f := range files {
 					for c, end := range map[*client]string{cs: f.get, cd: f.put} {
@@ -155,6 +157,9 @@ func TestKeptOpen(t *testing.T) {
 						}
 						c.expect(end)
 					}
+					cs.expect("213 ")
+					cs.expect("213 ")
+					cd.expect("213 ")
 				}
 				for _, f := range files {
 					switch {

@@ -279,7 +279,9 @@ func (s *session) follow(e event) {
 func (s *session) finishTransfer(e event) {
 	t := s.transfer
 	s.transfer = nil
-	s.kept = t.kept
+	if t.kept != nil { // a digest has none, and leaves the one there is
+		s.kept = t.kept
+	}
 	n := t.bytes.Load()
 	s.svc.board.change(s.id, func(on *notice, c *Counts) {
 		on.running = nil

@@ -1,0 +1,52 @@
+package ftp
+
+import (
+	"context"
+
+	"rsexec/sites"
+)
+
+// keeping is the feature of a server that can leave a data connection open from file to
+// file. Where it is asked to, each RETR, STOR and APPE has one file go over the data
+// connection, or the mark of one that cannot be sent, also where it is refused.
+const keeping = "B KEEP"
+
+// Keeps reports whether the site can leave its data connections open from file to file: it
+// lists MODE B KEEP, as RSEXEC's own server does.
+func (f *Site) Keeps() bool {
+	features, _, _ := f.knowledge()
+	return features["MODE"] == keeping
+}
+
+// Keep has the data connections of the session stay open from file to file (MODE B of RFC
+// 959, sections 3.3 and 3.4.2), or end with each as usual. Before the session is put back
+// they have to end.
+func (s *Session) Keep(ctx context.Context, on bool) error {
+	lines := []string{"MODE S"}
+	if on {
+		lines = []string{"MODE B", "OPTS MODE " + keeping}
+	}
+	xs, err := s.all(ctx, lines...)
+	if err != nil {
+		return err
+	}
+	for _, x := range xs {
+		if err := x.Refusal(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Kept reports whether the data connection is open still after a transfer, for the next
+// one: RFC 959 (section 3.3) has a server say so by 250 in place of 226. After a refusal it
+// is open if the server has passed over the file.
+func (x *Exchange) Kept() bool {
+	reply, outcome, err := x.Outcome()
+	return err == nil && (outcome == Done && reply.Code == 250 || reply.Code == 450 || reply.Code == 550)
+}
+
+// Drop closes a connection that others use too, because of what a server did.
+func (c *Conn) Drop(why error) {
+	c.fail(&sites.Error{Site: c.site, Kind: sites.Unreachable, Msg: "the control connection was closed", Err: why})
+}
