@@ -98,7 +98,7 @@ func serveInScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("password"), []byte("secret\n"), 0o600))
 	log, err := os.Create(ts.MkAbs(name + ".log"))
 	ts.Check(err)
-	flags := append([]string{"serve", "--listen", "127.0.0.1:0", "--root", dir, "--user", "u",
+	flags := append([]string{"serve", "--log-level", "debug", "--listen", "127.0.0.1:0", "--root", dir, "--user", "u",
 		"--password-file", ts.MkAbs("password"), "--allow-peer", "127.0.0.0/8"}, args[2:]...)
 	path, err := exec.LookPath("rsexec")
 	ts.Check(err)

@@ -82,7 +82,7 @@ func newSecretNetwork(t *testing.T, places ...string) *secretNetwork {
 		if err != nil {
 			t.Fatal(err)
 		}
-		command := exec.Command(path, "serve", "--listen", "127.0.0.1:0", "--root", s.root, "--user", s.user,
+		command := exec.Command(path, "serve", "--log-level", "debug", "--listen", "127.0.0.1:0", "--root", s.root, "--user", s.user,
 			"--password-file", filepath.Join(outside, place), "--allow-peer", "127.0.0.0/8")
 		command.Stderr = log
 		address, stop, err := startServing(command)

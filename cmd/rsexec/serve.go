@@ -33,6 +33,8 @@ type serveCommand struct {
 	Metrics string `help:"The address and port of loopback where it tells what it does: /metrics for Prometheus, /status for serve status." placeholder:"ADDR"`
 	Log     string `help:"The form of the records on standard error: text or json." enum:"text,json" default:"text"`
 
+	LogLevel string `help:"Which records: info has the logins and transfers, debug the commands and replies as well." enum:"info,debug" default:"info"`
+
 	Listen        string   `help:"Address and port of the control connections; port 0 takes a free one." default:"127.0.0.1:2121" placeholder:"ADDR"`
 	Root          string   `help:"The folder that is the user's /." type:"existingdir" placeholder:"DIR"`
 	User          string   `help:"The user who may log in." placeholder:"NAME"`
@@ -74,9 +76,13 @@ func (s *serveCommand) Run(ctx context.Context, c *cli, std streams) error {
 	if settings.pin != "" {
 		fmt.Fprintf(std.out, "certificate in %s; others know it by tls-pin=%s\n", settings.TLS.Certificate, settings.pin)
 	}
-	var handler slog.Handler = slog.NewTextHandler(std.err, nil)
+	options := &slog.HandlerOptions{}
+	if s.LogLevel == "debug" {
+		options.Level = slog.LevelDebug
+	}
+	var handler slog.Handler = slog.NewTextHandler(std.err, options)
 	if s.Log == "json" {
-		handler = slog.NewJSONHandler(std.err, nil)
+		handler = slog.NewJSONHandler(std.err, options)
 	}
 	log := slog.New(handler)
 	server, err := settings.server(log)

@@ -70,7 +70,7 @@ func startSite(t testing.TB, host string, server Server) *site {
 		server.Limits.LoginDelay = time.Millisecond
 	}
 	if server.Logger == nil {
-		server.Logger = slog.New(slog.NewTextHandler(s.log, nil))
+		server.Logger = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel

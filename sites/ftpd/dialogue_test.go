@@ -42,7 +42,7 @@ var dialogues = []struct {
 		{"USER u", "331 "}, {"PASS p", "230 "},
 		{"TYPE A", "200 "}, {"TYPE a n", "200 "}, {"TYPE I", "200 "}, {"TYPE L 8", "200 "},
 		{"TYPE E", "504 "}, {"TYPE A T", "504 "}, {"TYPE A C", "504 "}, {"TYPE L 36", "504 "}, {"TYPE", "501 "},
-		{"MODE S", "200 "}, {"MODE b", "200 "}, {"OPTS MODE B KEEP", "200 "}, {"OPTS MODE B", "200 "}, {"OPTS MODE Z", "501 "}, {"OPTS MODE", "501 "}, {"MODE S", "200 "}, {"MODE C", "504 "}, {"MODE", "501 "},
+		{"MODE S", "200 "}, {"MODE b", "200 "}, {"OPTS MODE B KEEP", "200 "}, {"OPTS MODE B", "200 "}, {"OPTS MODE Z", "501 "}, {"OPTS MODE", "501 "}, {"OPTS RETR HASH", "200 RETR HASH"}, {"OPTS RETR PERF", "501 "}, {"opts stor perf hash", "200 STOR PERF HASH"}, {"OPTS STOR", "200 STOR"}, {"OPTS STOR ALL", "501 "}, {"MODE S", "200 "}, {"MODE C", "504 "}, {"MODE", "501 "},
 		{"STRU F", "200 "}, {"STRU R", "504 "}, {"STRU P", "504 "}, {"STRU", "501 "},
 		{"LANG", "200 "}, {"LANG en", "200 "}, {"LANG EN", "200 "}, {"LANG FR", "504 "}, {"SMNT /x", "502 SMNT is not implemented: this site has one"},
 		{"HELP SMNT", "214 SMNT: not"}, {"help site", "214 SITE CHMOD"}, {"MAIL", "500 "},
@@ -360,7 +360,7 @@ func TestFeat(t *testing.T) {
 	s := startSite(t, "127.0.0.1", Server{})
 	c := s.dial()
 	got := c.do("FEAT", "211-")
-	want := "211-Features:\r\n HOST\r\n LANG EN*\r\n CLNT\r\n CSID Name;\r\n MODE B KEEP\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n SITE UTIME\r\n" +
+	want := "211-Features:\r\n HOST\r\n LANG EN*\r\n CLNT\r\n CSID Name;\r\n MODE B KEEP\r\n REST STREAM\r\n RANG STREAM\r\n PASV\r\n EPSV\r\n EPRT\r\n LSTN\r\n SOCK\r\n RETR HASH\r\n STOR HASH;PERF\r\n COMB\r\n SIZE\r\n AVBL\r\n MDTM\r\n MFMT\r\n MFF Modify;UNIX.mode;\r\n SITE CHMOD\r\n SITE COPY\r\n SITE UTIME\r\n" +
 		" XSHA256\r\n XSHA512\r\n XSHA1\r\n XMD5\r\n XCRC\r\n" +
 		" HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32\r\n MLST type*;size*;modify*;UNIX.mode*;\r\n TVFS\r\n UTF8\r\n211 End"
 	if got != want {

@@ -154,14 +154,14 @@ func (s *session) digest(ctx context.Context, verb, arg string, rang *octets, a 
 	t := &transfer{record: "digest", verb: verb, path: name, outcome: o, events: make(chan event, 1)}
 	ctx, t.cancel = context.WithCancel(ctx)
 	s.started(t)
-	go t.digest(ctx, f, from, a, text)
+	go t.digest(ctx, f, from, size, a, text)
 	s.interruptTransfer()
 }
 
-// digest reads to the end of from, which is of f, and closes f.
-func (t *transfer) digest(ctx context.Context, f *os.File, from io.Reader, a algorithm, text func(sum []byte, n int64) string) {
+// digest reads to the end of from, which is of f, a file of that size, and closes f.
+func (t *transfer) digest(ctx context.Context, f *os.File, from io.Reader, size int64, a algorithm, text func(sum []byte, n int64) string) {
 	defer t.cancel()
-	h, buf := a.new(), make([]byte, digestChunk)
+	h, buf := a.new(), make([]byte, max(1, min(size, digestChunk)))
 	var err error
 	for err == nil && ctx.Err() == nil {
 		var n int

@@ -47,7 +47,7 @@ func (s *session) passVerb(ctx context.Context, arg string) {
 	}
 	u := s.svc.check(ctx, name, arg)
 	if u == nil {
-		s.loginFails(ctx)
+		s.loginFails(ctx, name)
 		return
 	}
 	if most := cmp.Or(u.Sessions, s.svc.limits.SessionsPerUser); !s.svc.census.login(u.Name, most) {
@@ -65,13 +65,14 @@ func (s *session) passVerb(ctx context.Context, arg string) {
 	s.user, s.root, s.cwd, s.failures = u, root, "/", 0
 	s.svc.board.change(s.id, func(n *notice, c *Counts) { n.User, n.TLS, c.Logins = u.Name, s.secured, c.Logins+1 })
 	s.ctl.endBy(time.Time{})
+	s.log.Info("login", "user", u.Name, "tls", s.secured)
 	s.reply(loggedIn, u.Name)
 }
 
 // loginFails answers a wrong password, after a while that grows with those that have
 // come from the same host. It is this session that waits, with all that its user has
 // said already, and nothing else does.
-func (s *session) loginFails(ctx context.Context) {
+func (s *session) loginFails(ctx context.Context, name string) {
 	held := time.NewTimer(s.svc.failures.add(s.svc.limits, s.host, time.Now()))
 	defer held.Stop()
 	select {
@@ -81,6 +82,7 @@ func (s *session) loginFails(ctx context.Context) {
 		return
 	}
 	s.failures++
+	s.log.Warn("login failed", "user", name)
 	s.svc.board.change(s.id, func(_ *notice, c *Counts) { c.FailedLogins++ })
 	if s.failures < maxFailures {
 		s.reply(loginFailed)
@@ -125,7 +127,7 @@ func (s *session) reinitialize() {
 	s.logout()
 	s.image, s.facts, s.hash, s.epsvAll = false, allFacts, algorithms[0], false
 	s.pbsz, s.private, s.sscn = false, false, false
-	s.block, s.keep = false, false
+	s.block, s.keep, s.tells = false, false, nil
 }
 
 func (s *session) acctVerb(context.Context, string) { s.reply(superfluous, "ACCT") }

@@ -109,6 +109,8 @@ func (s *session) optsVerb(_ context.Context, arg string) {
 		s.chooseHash(value)
 	case "MODE":
 		s.chooseKeeping(value)
+	case "RETR", "STOR":
+		s.chooseExtras(strings.ToUpper(name), value)
 	case "UTF8", "UTF-8":
 		if v := strings.ToUpper(strings.TrimSpace(value)); v != "" && v != "ON" {
 			s.reply(badParameter, "UTF8 is always on")
@@ -116,6 +118,6 @@ func (s *session) optsVerb(_ context.Context, arg string) {
 		}
 		s.reply(done, "UTF8 is on")
 	default:
-		s.reply(badSyntax, "OPTS knows UTF8, MLST, HASH and MODE")
+		s.reply(badSyntax, "OPTS knows UTF8, MLST, HASH, MODE, RETR and STOR")
 	}
 }

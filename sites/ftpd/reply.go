@@ -1,7 +1,9 @@
 package ftpd
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 )
 
@@ -53,6 +55,7 @@ const (
 	listening
 	transferOpening
 	transferStarted
+	perfMarker
 	transferDone
 	noDataSetup
 	noPassive
@@ -154,6 +157,7 @@ var replies = [...]phrase{
 	enteredExtendedPassive: {[2]int{229, 0}, "Entering Extended Passive Mode (|||%d|)"},
 	listening:              {[2]int{200, 200}, "Listening on the default data socket"},
 	transferOpening:        {[2]int{150, 0}, "%s"},
+	perfMarker:             {[2]int{112, 0}, "%s"},
 	transferStarted:        {[2]int{0, 250}, "%s started"},
 	transferDone:           {[2]int{226, 252}, "%s"},
 	noDataSetup:            {[2]int{425, 454}, "No data connection was arranged"},
@@ -243,13 +247,10 @@ func (s *session) replyLines(o outcome, lines []string) {
 	if code == 0 {
 		return
 	}
-	s.sendReply(code, loggable(lines), formatReply(code, lines))
-}
-
-// sendReply logs a reply and sends it.
-func (s *session) sendReply(code int, logged, text string) {
-	s.log.Info("reply", "code", code, "text", logged)
-	s.send(text)
+	if s.log.Enabled(context.Background(), slog.LevelDebug) {
+		s.log.Debug("reply", "code", code, "text", loggable(lines))
+	}
+	s.send(formatReply(code, lines))
 }
 
 // maxLogged is how many bytes of a reply are in the log: a listing may have any number.

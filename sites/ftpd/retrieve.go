@@ -24,7 +24,7 @@ func (s *session) retrVerb(ctx context.Context, arg string) {
 	if !ok || !s.dataReady(sending) {
 		return
 	}
-	source := &fileSource{image: s.image, limit: -1}
+	source := &fileSource{image: s.image, start: restart, limit: -1}
 	var count int64
 	var err error
 	if rang == nil {
@@ -99,6 +99,7 @@ func (s *session) plainFile(name string) error {
 type fileSource struct {
 	f     *os.File
 	image bool
+	start int64 // of what is sent
 	limit int64 // how many bytes; -1: to the end
 }
 
@@ -107,6 +108,8 @@ func (p *fileSource) move(t *transfer, conn *connection) error {
 	switch {
 	case !p.image:
 		_, err = io.Copy(lines.ToNetwork(conn), p.f)
+	case t.digesting != nil:
+		err = conn.copy(conn, io.TeeReader(p.rest(), t.digesting))
 	case !conn.plain():
 		err = conn.copy(conn, p.rest())
 	default:

@@ -101,10 +101,11 @@ type Server struct {
 	// within the site and with a rename.
 	Sync bool
 
-	// Logger gets one record "command" for each command, one "reply" for each
-	// reply, one "transfer" for each transfer, one "digest" for each digest and one
-	// "copy" for each copy and each COMB that was begun, all at Info and with the
-	// attributes session and remote. Passwords are masked. nil discards.
+	// Logger gets one record "transfer" for each transfer, one "digest" for each digest,
+	// one "copy" for each copy and each COMB that was begun and one "login" for each login,
+	// at Info; one "login failed" for each that was refused, at Warn; and one "command" for
+	// each command and one "reply" for each reply, at Debug: all with the attributes session
+	// and remote. Passwords are masked. nil discards.
 	Logger *slog.Logger
 
 	// IdleTimeout ends a session that gives no command for so long; a running

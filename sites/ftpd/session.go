@@ -80,7 +80,8 @@ type session struct {
 	renameFrom string
 	copyFrom   string // from SITE CPFR, until SITE CPTO; "" is none
 	facts      factSet
-	hash       algorithm // of HASH
+	hash       algorithm         // of HASH
+	tells      map[string]extras // what OPTS RETR and OPTS STOR have asked for, by the verb
 	epsvAll    bool
 
 	secured bool // the control connection is over TLS
@@ -134,7 +135,7 @@ func (s *session) run(ctx context.Context) {
 	if s.svc.implicit && !s.secureImplicitly(ctx) {
 		return
 	}
-	s.sendReply(replies[greeting].code[s.svc.dialect.codes], replies[greeting].text, s.svc.greeting)
+	s.send(s.svc.greeting)
 	s.lead(ctx)
 
 	// Nothing runs beside the session before its first login: neither is there a
@@ -273,6 +274,8 @@ func (s *session) loop(ctx context.Context, inputs <-chan input) {
 			}
 			s.take(ctx, in.command())
 			idle.Reset(s.patience())
+		case now := <-s.transfer.ticks():
+			s.mark(now)
 		case e := <-s.transfer.news():
 			s.follow(e)
 			idle.Reset(s.patience())
@@ -326,7 +329,9 @@ func (s *session) perform(ctx context.Context, c command) {
 	if s.tooEarly() {
 		return
 	}
-	s.log.Info("command", "text", c.text())
+	if s.log.Enabled(ctx, slog.LevelDebug) {
+		s.log.Debug("command", "text", c.text())
+	}
 	if c.verb != "RNTO" {
 		s.renameFrom = "" // RNFR is for the very next command, whatever becomes of that
 	}

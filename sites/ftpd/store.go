@@ -169,6 +169,8 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 			return err
 		}
 		return p.filled(t.bytes.Load())
+	case t.digesting != nil:
+		return sinkFault(conn.copy(io.MultiWriter(p.f, t.digesting), conn))
 	case !conn.plain():
 		return sinkFault(conn.copy(p.f, conn))
 	}

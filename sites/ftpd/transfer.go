@@ -36,17 +36,20 @@ type transfer struct {
 	closing string  // the text of that; set before the last event
 	payload payload
 	setup   dataSetup
-	block   bool                           // MODE B
-	keep    bool                           // the data connection is to stay open
-	kept    *connection                    // that is open: before it one that is to be used, after it one that may be
-	privacy *privacy                       // of the data connection
-	timeout time.Duration                  // to connect, and without progress
-	silent  bool                           // its end is not answered
-	begun   bool                           // a preliminary reply was given: others may come before its end
-	bytes   atomic.Int64                   // over the data connection; else from the file
-	peer    atomic.Pointer[netip.AddrPort] // of the data connection, as soon as there is one
-	cancel  context.CancelFunc
-	events  chan event
+	block   bool          // MODE B
+	keep    bool          // the data connection is to stay open
+	kept    *connection   // that is open: before it one that is to be used, after it one that may be
+	privacy *privacy      // of the data connection
+	timeout time.Duration // to connect, and without progress
+
+	digesting *running                       // of what passes, for the closing; nil: none is wanted
+	marks     *time.Ticker                   // for performance markers; nil: none are wanted
+	silent    bool                           // its end is not answered
+	begun     bool                           // a preliminary reply was given: others may come before its end
+	bytes     atomic.Int64                   // over the data connection; else from the file
+	peer      atomic.Pointer[netip.AddrPort] // of the data connection, as soon as there is one
+	cancel    context.CancelFunc
+	events    chan event
 }
 
 // event is news of a transfer: that the data connection is there, or, as the
@@ -100,6 +103,7 @@ func (s *session) start(ctx context.Context, opening string, t *transfer) {
 	t.setup, t.kept = s.data, s.kept
 	s.data, s.kept = nil, nil
 	t.timeout = s.svc.dataTimeout
+	s.tell(t)
 	t.events = make(chan event, 2) // both, so that the goroutine never waits for the session
 	if longest := s.svc.limits.TransferTime; longest > 0 {
 		ctx, t.cancel = context.WithTimeoutCause(ctx, longest, &tooLongError{longest})
@@ -126,6 +130,15 @@ func (t *transfer) news() <-chan event {
 		return nil
 	}
 	return t.events
+}
+
+// ticks is the channel of t's performance markers; it is nil, and so silent, if there are
+// none.
+func (t *transfer) ticks() <-chan time.Time {
+	if t == nil || t.marks == nil {
+		return nil
+	}
+	return t.marks.C
 }
 
 // wait returns the last event.
@@ -156,7 +169,9 @@ func (t *transfer) run(ctx context.Context) {
 			err = late
 		}
 	}
-	e.err = t.payload.settle(err)
+	if e.err = t.payload.settle(err); e.err == nil && t.digesting != nil {
+		t.closing = t.digesting.told(t.bytes.Load(), t.path)
+	}
 	t.events <- e
 }
 
@@ -279,6 +294,9 @@ func (s *session) follow(e event) {
 func (s *session) finishTransfer(e event) {
 	t := s.transfer
 	s.transfer = nil
+	if t.marks != nil {
+		t.marks.Stop()
+	}
 	if t.kept != nil { // a digest has none, and leaves the one there is
 		s.kept = t.kept
 	}
