@@ -134,7 +134,7 @@ func (s *stopAfter) Write(p []byte) (int, error) {
 // sessions were closed in the middle of something is no fault of their servers.
 func TestLanesAfterStop(t *testing.T) {
 	t.Parallel()
-	const files = 200
+	const files = 1000
 	n := delay.Start(t, delay.Options{Delay: 5 * time.Millisecond})
 	far := func() (url, root string) {
 		url, root = serve(t, nil)
@@ -151,7 +151,7 @@ func TestLanesAfterStop(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	s := newShell(t, func(o *Options) { o.Out = &stopAfter{lines: files / 4, stop: stop} }, "SITE1="+one, "SITE2="+two)
+	s := newShell(t, func(o *Options) { o.Out = &stopAfter{lines: files / 10, stop: stop} }, "SITE1="+one, "SITE2="+two)
 	perform := func(ctx context.Context, text string) error {
 		statements, err := grammar.Parse("", text)
 		if err != nil {

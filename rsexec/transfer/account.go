@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"rsexec/rsexec/plan"
 	"rsexec/sites"
 	"rsexec/sites/ftp"
 )
@@ -315,6 +316,9 @@ func (w *work) check(ctx context.Context, try int) (complete bool, err error) {
 // writtenSize is destSize for a file that is complete, as far as is known. It gets the
 // source's time where that can be asked for together.
 func (w *work) writtenSize(ctx context.Context) (size int64, err error) {
+	if w.told != nil {
+		return w.told[plan.Dest].Bytes, nil
+	}
 	site, ok := w.ask.To.(*ftp.Site)
 	if !ok || w.ask.appends() || w.ask.InPlace || w.row.Modified.IsZero() {
 		return w.destSize(ctx)

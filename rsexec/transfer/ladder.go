@@ -86,7 +86,7 @@ func (w *work) described(f plan.Figure) string {
 func (w *work) climb(ctx context.Context, f plan.Figure) error {
 	for try := 1; ; try++ {
 		w.row.Attempts++
-		w.figure, w.began = f, w.row.Arrived
+		w.figure, w.began, w.told = f, w.row.Arrived, nil
 		if w.ask.Going != nil {
 			w.ask.Going(f)
 		}

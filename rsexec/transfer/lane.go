@@ -40,8 +40,9 @@ type lane struct {
 }
 
 // openLane opens a lane. Where alone is false it keeps nobody waiting: there is none if
-// that would take a session from somebody who waits, or one more than a site allows.
-func openLane(ctx context.Context, l limits, from, to sites.Site, alone bool) (*lane, error) {
+// that would take a session from somebody who waits, or one more than a site allows. With
+// digests the servers are to tell those of the files, if they can.
+func openLane(ctx context.Context, l limits, from, to sites.Site, alone, digests bool) (*lane, error) {
 	take := take
 	if !alone {
 		take = tryTake
@@ -65,7 +66,7 @@ func openLane(ctx context.Context, l limits, from, to sites.Site, alone bool) (*
 	opened := &lane{from: from, to: to, limits: l, rapid: roundTrip(from, to) < near, turn: make(chan struct{}, 1), ends: ends}
 	if keep(from, to) {
 		opened.keeps = true
-		if err := opened.keep(ctx, true); err != nil {
+		if err := opened.keep(ctx, digests); err != nil {
 			opened.close()
 			return nil, err
 		}
@@ -81,11 +82,25 @@ func keep(from, to sites.Site) bool {
 	return server && both && source.Keeps() && dest.Keeps()
 }
 
-// keep has both servers leave the data connection open, or not any more.
-func (l *lane) keep(ctx context.Context, on bool) error {
-	group, ctx := errgroup.WithContext(ctx)
+// keep has both servers leave the data connection open.
+func (l *lane) keep(ctx context.Context, digests bool) error {
+	var group errgroup.Group
+	for end, verb := range map[opener]string{l.ends.source: "RETR", l.ends.dest: "STOR"} {
+		if !digests {
+			verb = ""
+		}
+		group.Go(func() error { return end.(*ftp.Session).Keep(ctx, verb) })
+	}
+	return group.Wait()
+}
+
+// usual has them do that not any more.
+func (l *lane) usual() error {
+	ctx, stop := context.WithTimeout(context.Background(), l.limits.settle)
+	defer stop()
+	var group errgroup.Group
 	for _, end := range []opener{l.ends.source, l.ends.dest} {
-		group.Go(func() error { return end.(*ftp.Session).Keep(ctx, on) })
+		group.Go(func() error { return end.(*ftp.Session).Usual(ctx) })
 	}
 	return group.Wait()
 }
@@ -161,9 +176,7 @@ func (l *lane) release() {
 		}
 	}
 	if l.keeps {
-		ctx, stop := context.WithTimeout(context.Background(), l.limits.settle)
-		defer stop()
-		if err := l.keep(ctx, false); err != nil {
+		if err := l.usual(); err != nil {
 			l.drop(err)
 		}
 	}
@@ -235,6 +248,9 @@ func (l *lane) carryKept(ctx context.Context, w *work, p *performance, free func
 		free()
 	}
 	err := w.watched(ctx, p.perform)
+	if err == nil {
+		w.told = p.told()
+	}
 	if p.kept() {
 		return err
 	}
@@ -260,6 +276,21 @@ func (p *performance) kept() bool {
 		}
 	}
 	return true
+}
+
+// told returns what both servers told of the file; nil if one of them did not.
+func (p *performance) told() *[2]ftp.Told {
+	var told [2]ftp.Told
+	for role, path := range map[plan.Role]string{plan.Source: p.vars["from"], plan.Dest: p.vars["to"]} {
+		var ok bool
+		if told[role], ok = p.cols[role].moved.Told(path); !ok {
+			return nil
+		}
+	}
+	if told[plan.Source].Algorithm != told[plan.Dest].Algorithm {
+		return nil
+	}
+	return &told
 }
 
 // drop closes the sessions of a lane that nobody can go on in.

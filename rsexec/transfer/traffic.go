@@ -163,7 +163,7 @@ func (s *schedule) openLane(ctx context.Context, tr *traffic) {
 		if err == nil {
 			var to sites.Site
 			if to, err = s.order.Site(tr.way.to); err == nil {
-				r.lane, err = openLane(ctx, s.Mover.waits(), from, to, only)
+				r.lane, err = openLane(ctx, s.Mover.waits(), from, to, only, s.order.Verify != BySize)
 			}
 		}
 		r.err = err

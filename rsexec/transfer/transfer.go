@@ -9,6 +9,7 @@ import (
 	"rsexec/rsexec/plan"
 	"rsexec/rsexec/state"
 	"rsexec/sites"
+	"rsexec/sites/ftp"
 )
 
 // Verbs of a Request. Any other than Append replaces the destination, as Copy does.
@@ -201,6 +202,7 @@ type work struct {
 	verified  string
 	algorithm string       // of the digest that was compared
 	dated     bool         // the destination has the source's time already
+	told      *[2]ftp.Told // what both servers told of the file when it was moved, by role; nil is nothing
 	in, out   atomic.Int64 // bytes of the file on this host's data connections
 	base      int64        // of those, before the present attempt
 	flowing   atomic.Bool  // they are read and written at the moment

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"rsexec/rsexec/plan"
 	"rsexec/sites"
 	"rsexec/sites/ftp"
 )
@@ -64,6 +65,11 @@ func (w *work) verify(ctx context.Context) (err error) {
 		same, err = w.sameRead(ctx)
 		w.verified = ByRead
 	default:
+		if w.told != nil {
+			same = w.told[plan.Source] == w.told[plan.Dest]
+			w.verified, w.algorithm = ByDigest, w.told[plan.Dest].Algorithm
+			break
+		}
 		algorithm := w.common()
 		if w.ask.Verify == "" && (algorithm == "" || w.row.Size < 0) {
 			return nil

@@ -19,13 +19,22 @@ func (f *Site) Keeps() bool {
 }
 
 // Keep has the data connections of the session stay open from file to file (MODE B of RFC
-// 959, sections 3.3 and 3.4.2), or end with each as usual. Before the session is put back
-// they have to end.
-func (s *Session) Keep(ctx context.Context, on bool) error {
-	lines := []string{"MODE S"}
-	if on {
-		lines = []string{"MODE B", "OPTS MODE " + keeping}
+// 959, sections 3.3 and 3.4.2) until Usual. If tell is RETR or STOR, the server tells the
+// digests of the files that it sends or receives, where it knows how to.
+func (s *Session) Keep(ctx context.Context, tell string) error {
+	lines := []string{"MODE B", "OPTS MODE " + keeping}
+	if s.usual = []string{"MODE S"}; tell != "" && s.site.Tells() {
+		lines = append(lines, "OPTS HASH "+telling, "OPTS "+tell+" HASH")
+		s.usual = append(s.usual, "OPTS "+tell)
 	}
+	return s.arrange(ctx, lines)
+}
+
+// Usual ends what Keep began, before others use the session.
+func (s *Session) Usual(ctx context.Context) error { return s.arrange(ctx, s.usual) }
+
+// arrange sends commands that the server has to accept.
+func (s *Session) arrange(ctx context.Context, lines []string) error {
 	xs, err := s.all(ctx, lines...)
 	if err != nil {
 		return err

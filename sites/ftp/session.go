@@ -26,6 +26,7 @@ type Session struct {
 	way     string      // the verb that prepared a data connection last
 	ahead   bool        // as WriteAhead has it
 	next    *Exchange   // what prepares the next data connection, written ahead; nil is nothing
+	usual   []string    // what ends what Keep began
 }
 
 // CallOff is Abort for a transfer that may not have had its data connection yet. The
