@@ -29,8 +29,8 @@ func (s *session) mdtmSets(arg string) (stamp, name string, set change, ok bool)
 
 // isThere says whether there is something of that very name.
 func (s *session) isThere(arg string) bool {
-	name, ok := s.pathname(arg)
-	if !ok {
+	name, wrong := s.absolute(arg)
+	if wrong != "" {
 		return false
 	}
 	_, err := s.root.Lstat(relative(name))
