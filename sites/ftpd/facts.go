@@ -118,12 +118,12 @@ var settable = []struct {
 }
 
 func parseModify(value string) (change, error) {
-	at, err := time.Parse(timeVal, value)
-	if err != nil || strings.Contains(value, ",") { // which Go takes before a fraction
+	at, ok := parseTime(value)
+	if !ok {
 		return nil, errors.New("Modify is YYYYMMDDHHMMSS")
 	}
 	return func(root *os.Root, name string) error {
-		return root.Chtimes(relative(name), time.Time{}, at)
+		return setTimes(root, name, time.Time{}, at)
 	}, nil
 }
 
