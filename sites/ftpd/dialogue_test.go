@@ -105,7 +105,7 @@ var dialogues = []struct {
 		{"MFF Modify=20040717210715;Create=20040717210715; f", "504 MFF does not set Create"}, {"MFF UNIX.mode=644;Size=3; f", "504 "},
 		{"MFF Modify=20040717210715;UNIX.mode=4755; f", "501 "}, {"MFF Modify=20040717210715;UNIX.mode=1777; f", "501 "}, {"MFF UNIX.mode=644;Modify=2004; f", "501 "},
 		{"MFF UNIX.mode=u+x; f", "501 "}, {"MFF UNIX.mode; f", "501 "}, {"MFF UNIX.mode=644;unix.mode=600; f", "501 "}, {"MFF UNIX.mode=644;UNIX.mode=644; f", "501 "},
-		{"MFF Modify=20040717210715 f", "501 "}, {"MFF Modify=20040717210715;", "501 "}, {"MFF Modify=20040717210715; ", "501 "}, {"MFF ; f", "504 "}, {"MFF", "501 "}, {"MFF f", "501 "},
+		{"MFF Modify=20040717210715 f", "501 "}, {"MFF Modify=20040717210715;", "501 "}, {"MFF Modify=20040717210715; ", "501 "}, {"MFF ; f", "501 "}, {"MFF Modify=20040717210715;; f", "501 "}, {"MFF Create; f", "501 "}, {"MFF =1; f", "501 "}, {"MFF", "501 "}, {"MFF f", "501 "},
 		{"MFF Modify=20040717210715; none", "550 /none: not found"}, {"MFF Modify=20040717210715; f\x00", "501 "},
 		{"MDTM f", "213 20030717210715"},
 	}},

@@ -151,7 +151,11 @@ func (s *session) mffVerb(_ context.Context, arg string) {
 	}
 	changes, said, known := make(map[string]change), strings.Split(facts, ";"), make(map[string]bool)
 	for _, fact := range said {
-		name, value, _ := strings.Cut(fact, "=")
+		name, value, is := strings.Cut(fact, "=")
+		if !is || name == "" {
+			s.reply(badSyntax, "A fact is <name>=<value>;")
+			return
+		}
 		for _, f := range settable {
 			if !strings.EqualFold(f.name, name) {
 				continue
