@@ -102,6 +102,13 @@ func TestRightsOfCopy(t *testing.T) {
 	if s.read("g") != "other" || s.read("new") != "abc" {
 		t.Error("the copy is wrong")
 	}
+	if err := os.Symlink("nowhere", filepath.Join(root, "link")); err == nil { // as good as a file: it would be gone
+		c.do("SITE CPFR f", "350 ")
+		c.do("SITE CPTO link", "550 ")
+		if _, err := os.Readlink(filepath.Join(root, "link")); err != nil {
+			t.Error(err)
+		}
+	}
 	c.do(`COMB "g" "f"`, "550 Permission denied")
 	for lacks, want := range map[Rights]string{Read: "550 ", Append: "550 ", Delete: "550 ", List: "250 "} {
 		s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: t.TempDir(), Rights: (Read | Append | Delete | List) &^ lacks}}})
