@@ -76,6 +76,15 @@ func TestRights(t *testing.T) {
 	}
 }
 
+// A right is asked for before anything else about the argument.
+func TestRightsFirst(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: t.TempDir(), Rights: Append}}})
+	c := s.login()
+	for _, line := range []string{"RETR f\x00", "LIST f\x00", "STAT f\x00", "DELE f\x00", "HASH f\x00", "MDTM 20020717210715 f\x00", "SITE UTIME", "SITE CPFR", "MFF x"} {
+		c.do(line, "550 Permission denied")
+	}
+}
+
 // TestRightsTable holds that each verb which is about files asks for a right, or is one of
 // those that everybody may give.
 func TestRightsTable(t *testing.T) {
