@@ -105,16 +105,18 @@ func (s *session) openCopy(source *os.File, name string) (*fileCopy, error) {
 }
 
 // replaceable returns an error if there is a file of that name that a STOR could
-// not write to. A new file takes its place, which the system would allow.
+// not write to. A new file takes its place, which the system would allow; and so it takes
+// that of a link that leads nowhere.
 func (s *session) replaceable(name string) error {
+	if _, err := s.root.Lstat(relative(name)); err == nil && !s.user.may(Write) {
+		return errMayNotReplace
+	}
 	err := s.plainFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
-	case !s.user.may(Write):
-		return errMayNotReplace
 	}
 	f, err := s.root.OpenFile(relative(name), os.O_WRONLY|withoutWaiting, 0)
 	if err != nil {

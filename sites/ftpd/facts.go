@@ -118,12 +118,12 @@ var settable = []struct {
 }
 
 func parseModify(value string) (change, error) {
-	at, err := time.Parse(timeVal, value)
-	if err != nil || strings.Contains(value, ",") { // which Go takes before a fraction
+	at, ok := parseTime(value)
+	if !ok {
 		return nil, errors.New("Modify is YYYYMMDDHHMMSS")
 	}
 	return func(root *os.Root, name string) error {
-		return root.Chtimes(relative(name), time.Time{}, at)
+		return setTimes(root, name, time.Time{}, at)
 	}, nil
 }
 
@@ -151,7 +151,11 @@ func (s *session) mffVerb(_ context.Context, arg string) {
 	}
 	changes, said, known := make(map[string]change), strings.Split(facts, ";"), make(map[string]bool)
 	for _, fact := range said {
-		name, value, _ := strings.Cut(fact, "=")
+		name, value, is := strings.Cut(fact, "=")
+		if !is || name == "" {
+			s.reply(badSyntax, "A fact is <name>=<value>;")
+			return
+		}
 		for _, f := range settable {
 			if !strings.EqualFold(f.name, name) {
 				continue

@@ -16,21 +16,27 @@ import (
 // timeVal is the form of a time in RFC 3659 section 2.3, in UTC.
 const timeVal = "20060102150405"
 
-// pathname makes the absolute pathname, clean and lexically below "/", that arg
-// names from the working directory. It replies if arg cannot be one.
+// pathname makes the absolute pathname that arg names. It replies if arg cannot be one.
 func (s *session) pathname(arg string) (string, bool) {
-	if strings.ContainsAny(arg, "\x00\r\n") {
-		s.reply(badSyntax, "A pathname has no NUL, CR or LF")
-		return "", false
+	name, wrong := s.absolute(arg)
+	if wrong != "" {
+		s.reply(badSyntax, wrong)
 	}
-	if filepath.Separator != '/' && strings.ContainsAny(arg, `\:`) {
-		s.reply(badSyntax, `A pathname of this site has no \ or :`)
-		return "", false
-	}
-	if !strings.HasPrefix(arg, "/") {
+	return name, wrong == ""
+}
+
+// absolute makes the absolute pathname, clean and lexically below "/", that arg names from
+// the working directory; or it says what is wrong with arg.
+func (s *session) absolute(arg string) (name, wrong string) {
+	switch {
+	case strings.ContainsAny(arg, "\x00\r\n"):
+		return "", "A pathname has no NUL, CR or LF"
+	case filepath.Separator != '/' && strings.ContainsAny(arg, `\:`):
+		return "", `A pathname of this site has no \ or :`
+	case !strings.HasPrefix(arg, "/"):
 		arg = s.cwd + "/" + arg
 	}
-	return path.Clean(arg), true
+	return path.Clean(arg), ""
 }
 
 // relative is an absolute pathname as os.Root takes it.

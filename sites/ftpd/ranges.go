@@ -32,12 +32,20 @@ func (o *octets) seek(f *os.File, size int64) (count int64, err error) {
 
 // parseOctets reads the numbers of two bytes.
 func parseOctets(from, to string) (octets, error) {
-	first, err1 := strconv.ParseUint(from, 10, 63)
-	last, err2 := strconv.ParseUint(to, 10, 63)
-	if err := errors.Join(err1, err2); err != nil {
-		return octets{}, err
+	first, err1 := parseOctet(from)
+	last, err2 := parseOctet(to)
+	return octets{first, last}, errors.Join(err1, err2)
+}
+
+// parseOctet reads the number of a byte. One that is too large for any file is the largest
+// with which a range can still be counted: a range may end behind its file, and whoever
+// means the rest of it may say so with any number.
+func parseOctet(text string) (int64, error) {
+	n, err := strconv.ParseUint(text, 10, 63)
+	if errors.Is(err, strconv.ErrRange) {
+		err = nil // and n is the largest
 	}
-	return octets{int64(first), min(int64(last), math.MaxInt64-1)}, nil // so that all can be counted
+	return min(int64(n), math.MaxInt64-1), err
 }
 
 // rangeError says that a command cannot be performed with the range of RANG.

@@ -31,6 +31,8 @@ func TestRangeRetrieved(t *testing.T) {
 		{"f", "RANG 2 9223372036854775807", text[2:]},
 		{"f", fmt.Sprintf("RANG %d %d", len(text), len(text)), ""},
 		{"f", fmt.Sprintf("RANG %d %d", len(text)+5, len(text)+9), ""},
+		{"f", "RANG 2 99999999999999999999", text[2:]},
+		{"f", "RANG 99999999999999999998 99999999999999999999", ""},
 		{"f", "RANG 1 0", text},
 		{"empty", "RANG 0 0", ""},
 	} {

@@ -352,7 +352,7 @@ func (s *session) perform(ctx context.Context, c command) {
 	case v.gate&needsArg != 0 && c.arg == "":
 		s.reply(badSyntax, v.help)
 	case v.gate.rights() != 0 && !s.allowed(v.gate.rights(), c.verb):
-		if way := v.gate.way(); way != "" {
+		if way := v.gate.way(); way != "" && s.keeps() {
 			s.spend(ctx, way)
 		}
 	default:

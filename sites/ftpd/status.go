@@ -59,8 +59,11 @@ func (s *session) statVerb(_ context.Context, arg string) {
 		s.reply(notLoggedIn)
 		return
 	}
+	if !s.allowed(List, "STAT of a path") {
+		return
+	}
 	name, ok := s.pathname(withoutOptions(arg))
-	if !ok || !s.allowed(List, "STAT of a path") {
+	if !ok {
 		return
 	}
 	listing, err := listLong(s.root, name)

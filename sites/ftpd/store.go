@@ -165,8 +165,10 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 		if err := conn.copy(p.f, io.LimitReader(conn, p.only.count())); err != nil {
 			return sinkFault(err)
 		}
-		if _, err := io.CopyN(io.Discard, conn, 1); err != nil && err != io.EOF {
-			return err
+		if t.bytes.Load() == p.only.count() { // the end of file has to come now
+			if _, err := io.CopyN(io.Discard, conn, 1); err != nil && err != io.EOF {
+				return err
+			}
 		}
 		return p.filled(t.bytes.Load())
 	case t.digesting != nil:

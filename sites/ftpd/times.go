@@ -1,18 +1,42 @@
 package ftpd
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"time"
 )
 
+// parseTime reads a time as RFC 3659 section 2.3 has it: 14 digits, the first of which is
+// not 0, and maybe a fraction, in UTC. A leap second is the one behind it, as systems
+// count.
+func parseTime(text string) (time.Time, bool) {
+	var leap time.Duration
+	if strings.HasPrefix(text[min(8, len(text)):], "235960") {
+		text, leap = text[:12]+"59"+text[14:], time.Second
+	}
+	at, err := time.Parse(timeVal, text)
+	return at.Add(leap), err == nil && text[0] != '0' && !strings.Contains(text, ",") // which Go takes before a fraction
+}
+
 // parseStamp reads a time of 14 digits, or of 12 without seconds, in UTC.
 func parseStamp(text string) (time.Time, bool) {
-	form := timeVal
 	if len(text) == len(timeVal)-2 {
-		form = timeVal[:len(timeVal)-2]
+		text += "00"
 	}
-	at, err := time.Parse(form, text)
-	return at, err == nil && len(text) == len(form)
+	at, ok := parseTime(text)
+	return at, ok && len(text) == len(timeVal)
+}
+
+// setTimes sets when a file was accessed and modified; zero leaves a time as it is. A time
+// that has no count of nanoseconds, as systems are told it, would become another one.
+func setTimes(root *os.Root, name string, accessed, modified time.Time) error {
+	for _, at := range []time.Time{accessed, modified} {
+		if !at.IsZero() && !time.Unix(0, at.UnixNano()).Equal(at) {
+			return errors.New("no time before 1678 or after 2261 can be kept")
+		}
+	}
+	return root.Chtimes(relative(name), accessed, modified)
 }
 
 // mdtmSets reads the form of MDTM that sets a time, which old users give where there is
@@ -29,8 +53,8 @@ func (s *session) mdtmSets(arg string) (stamp, name string, set change, ok bool)
 
 // isThere says whether there is something of that very name.
 func (s *session) isThere(arg string) bool {
-	name, ok := s.pathname(arg)
-	if !ok {
+	name, wrong := s.absolute(arg)
+	if wrong != "" {
 		return false
 	}
 	_, err := s.root.Lstat(relative(name))
@@ -61,7 +85,7 @@ func (s *session) siteUTIME(arg string) {
 	if !ok {
 		return
 	}
-	if err := s.root.Chtimes(relative(name), accessed, modified); err != nil {
+	if err := setTimes(s.root, name, accessed, modified); err != nil {
 		s.refuse(name, err)
 		return
 	}

@@ -76,6 +76,15 @@ func TestRights(t *testing.T) {
 	}
 }
 
+// A right is asked for before anything else about the argument.
+func TestRightsFirst(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: t.TempDir(), Rights: Append}}})
+	c := s.login()
+	for _, line := range []string{"RETR f\x00", "LIST f\x00", "STAT f\x00", "DELE f\x00", "HASH f\x00", "MDTM 20020717210715 f\x00", "SITE UTIME", "SITE CPFR", "MFF x"} {
+		c.do(line, "550 Permission denied")
+	}
+}
+
 // TestRightsTable holds that each verb which is about files asks for a right, or is one of
 // those that everybody may give.
 func TestRightsTable(t *testing.T) {
@@ -101,6 +110,13 @@ func TestRightsOfCopy(t *testing.T) {
 	c.do("SITE CPTO new", "250 ")
 	if s.read("g") != "other" || s.read("new") != "abc" {
 		t.Error("the copy is wrong")
+	}
+	if err := os.Symlink("nowhere", filepath.Join(root, "link")); err == nil { // as good as a file: it would be gone
+		c.do("SITE CPFR f", "350 ")
+		c.do("SITE CPTO link", "550 ")
+		if _, err := os.Readlink(filepath.Join(root, "link")); err != nil {
+			t.Error(err)
+		}
 	}
 	c.do(`COMB "g" "f"`, "550 Permission denied")
 	for lacks, want := range map[Rights]string{Read: "550 ", Append: "550 ", Delete: "550 ", List: "250 "} {
