@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,7 +30,7 @@ import (
 type serveCommand struct {
 	What string `arg:"" optional:"" enum:"run,passwd,status" default:"run" help:"run: serve, which is meant where nothing is named; passwd: ask for the password of --user and print the lines of the settings that have its hash; status: show what a server does that was started with --metrics."`
 
-	Config  string `help:"The file with the settings, of users above all; SIGHUP has it read again. It takes the place of the flags below." type:"existingfile" placeholder:"FILE"`
+	Config  string `help:"The file with the settings, of users above all; SIGHUP has it read again, SIGUSR2 has a new process take over. It takes the place of the flags below." type:"existingfile" placeholder:"FILE"`
 	Metrics string `help:"The address and port of loopback where it tells what it does: /metrics for Prometheus, /status for serve status." placeholder:"ADDR"`
 	Log     string `help:"The form of the records on standard error: text or json." enum:"text,json" default:"text"`
 
@@ -55,6 +56,7 @@ type serveCommand struct {
 	MaxSessions        int           `help:"How many sessions there may be at a time; 0 is no limit." default:"500" placeholder:"N"`
 	MaxSessionsPerHost int           `help:"How many of them may be of one host; 0 is no limit." default:"50" placeholder:"N"`
 	IdleTimeout        time.Duration `help:"How long a session may go without a command." default:"5m" placeholder:"TIME"`
+	RestartWait        time.Duration `help:"How long sessions may go on when, for SIGUSR2, another process has taken over." default:"1h" placeholder:"TIME"`
 }
 
 // Run is called by kong.
@@ -65,6 +67,18 @@ func (s *serveCommand) Run(ctx context.Context, c *cli, std streams) error {
 	case "status":
 		return s.status(ctx, c, std)
 	}
+	handover, err := inherited()
+	if err != nil {
+		return &sites.Error{Op: "serve", Kind: sites.Other, Err: err}
+	}
+	err = s.serve(ctx, c, std, handover)
+	handover.fails(err)
+	return err
+}
+
+// serve serves until ctx ends, or another process serves and all sessions of this one have
+// ended.
+func (s *serveCommand) serve(ctx context.Context, c *cli, std streams, handover *handover) error {
 	load, err := s.loader(std)
 	if err != nil {
 		return err
@@ -93,7 +107,12 @@ func (s *serveCommand) Run(ctx context.Context, c *cli, std streams) error {
 	if err != nil {
 		return &sites.Error{Op: "serve", Kind: sites.Usage, Err: err}
 	}
-	ctx, end := untilSecond(ctx, func() bool { return c.editor != nil && c.editor.ended.Load() }, service, log)
+	var restartWait atomic.Int64
+	restartWait.Store(int64(settings.restartWait()))
+	restart := &restart{handover: handover, service: service, log: log, cannot: s.noRestart(), retire: service.Retire,
+		wait: func() time.Duration { return time.Duration(restartWait.Load()) }}
+	signalled := ctx
+	ctx, end := untilSecond(ctx, func() bool { return c.editor != nil && c.editor.ended.Load() }, restart)
 	defer end()
 	reload := func() {
 		settings, err := load()
@@ -107,12 +126,13 @@ func (s *serveCommand) Run(ctx context.Context, c *cli, std streams) error {
 			log.Error("settings stay as they are", "error", err)
 			return
 		}
+		restartWait.Store(int64(settings.restartWait()))
 		log.Info("settings read again")
 	}
 	defer onHangup(reload)()
 	serving, ctx := errgroup.WithContext(ctx)
 	if settings.Metrics != "" {
-		listener, err := listenHere(ctx, settings.Metrics)
+		listener, err := handover.metrics(ctx, settings.Metrics)
 		if err != nil {
 			return err
 		}
@@ -125,18 +145,42 @@ func (s *serveCommand) Run(ctx context.Context, c *cli, std streams) error {
 		})
 		defer told.Wait()
 		defer enough()
+		restart.retire = func() { enough(); service.Retire() }
 		fmt.Fprintf(std.out, "status at %s\n", listener.Addr())
 	}
 	for _, address := range settings.Listen {
-		listener, err := ftpd.Listen(ctx, address)
+		listener, err := handover.control(ctx, address)
 		if err != nil {
 			end()
-			return errors.Join(&sites.Error{Op: "serve", Kind: sites.Other, Err: err}, serving.Wait())
+			return errors.Join(err, serving.Wait())
 		}
 		fmt.Fprintf(std.out, "serving %s at %s\n", settings.what(), listener.Addr())
 		serving.Go(func() error { return service.Serve(ctx, listener) })
 	}
-	return serving.Wait()
+	defer restart.watch(signalled)()
+	if err := handover.serves(log); err != nil {
+		end()
+		return errors.Join(err, serving.Wait())
+	}
+	err = serving.Wait()
+	if restart.successor.Load() != 0 {
+		log.Info("the sessions of this process have ended")
+	}
+	if restart.failed.Load() {
+		err = errors.Join(err, &sites.Error{Op: "serve", Kind: sites.Other, Msg: "the process that took over has failed"})
+	}
+	return err
+}
+
+// noRestart says why no other process can take over from this one; "" is that one can.
+func (s *serveCommand) noRestart() string {
+	switch {
+	case s.Config == "" && s.PasswordFile == "":
+		return "the password would have to be asked for: give --password-file, or --config"
+	case os.Getpid() == 1:
+		return "this is process 1, with whose end all end"
+	}
+	return ""
 }
 
 // loader returns what reads the settings: the file, or the flags.
@@ -184,13 +228,18 @@ func (s *serveCommand) settings(password string) (*siteSettings, error) {
 			return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Msg: f.flag + " has to be a number of sessions, or 0"}
 		}
 	}
-	if s.IdleTimeout <= 0 {
-		return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Msg: "--idle-timeout has to be more than 0"}
+	for _, f := range []struct {
+		flag  string
+		value time.Duration
+	}{{"--idle-timeout", s.IdleTimeout}, {"--restart-wait", s.RestartWait}} {
+		if f.value <= 0 {
+			return nil, &sites.Error{Op: "serve", Kind: sites.Usage, Msg: f.flag + " has to be more than 0"}
+		}
 	}
 	settings := &siteSettings{
 		Listen: []string{s.Listen}, Dialect: s.Dialect, AllowPeers: s.AllowPeer, PassivePorts: s.PassivePorts, PublicAddress: s.PublicAddress, Sync: s.Sync, Metrics: s.Metrics,
 		TLS:    tlsSettings{s.TLSCert, s.TLSKey, s.SelfSigned, s.TLSRequire, s.Implicit, s.TLSPeer},
-		Limits: limitSettings{Sessions: &s.MaxSessions, SessionsPerHost: &s.MaxSessionsPerHost, Idle: duration(s.IdleTimeout)},
+		Limits: limitSettings{Sessions: &s.MaxSessions, SessionsPerHost: &s.MaxSessionsPerHost, Idle: duration(s.IdleTimeout), RestartWait: duration(s.RestartWait)},
 		User:   map[string]userSettings{s.User: {Root: s.Root, Rights: s.Rights}}, password: password,
 	}
 	return settings, settings.ensureCertificate()
@@ -198,8 +247,9 @@ func (s *serveCommand) settings(password string) (*siteSettings, error) {
 
 // untilSecond returns a context that ends with the second signal to end, or with ctx if
 // that was not ended by one; with the first one the service is left: files that are on their way
-// arrive.
-func untilSecond(ctx context.Context, signalled func() bool, service *ftpd.Service, log *slog.Logger) (context.Context, func()) {
+// arrive. Where another process serves, no SIGTERM is the second: systemd sends it once more
+// to those that are left when the main process of a service has ended.
+func untilSecond(ctx context.Context, signalled func() bool, r *restart) (context.Context, func()) {
 	hard, end := context.WithCancel(context.WithoutCancel(ctx))
 	came := make(chan os.Signal, 2)
 	signal.Notify(came, os.Interrupt, syscall.SIGTERM)
@@ -215,11 +265,14 @@ func untilSecond(ctx context.Context, signalled func() bool, service *ftpd.Servi
 			end()
 			return
 		}
-		log.Info("ending when the files that are on their way have arrived; another signal ends at once")
-		service.Leave()
-		for range 2 { // the first one ended ctx as well
+		r.log.Info("ending when the files that are on their way have arrived; another interrupt ends at once")
+		r.service.Leave()
+		for n := 0; n < 2; { // the first one ended ctx as well
 			select {
-			case <-came:
+			case sig := <-came:
+				if n == 0 || sig == os.Interrupt || r.successor.Load() == 0 {
+					n++
+				}
 			case <-hard.Done():
 				return
 			}

@@ -72,6 +72,7 @@ type limitSettings struct {
 	Transfer        duration `toml:"transfer"`
 	LoginFailures   *int     `toml:"login-failures"`
 	FailureWindow   duration `toml:"failure-window"`
+	RestartWait     duration `toml:"restart-wait"` // of sessions whose process another has taken over from
 }
 
 // groupSettings are what the users of a group have who do not say otherwise.
@@ -141,6 +142,12 @@ func readSettings(file string) (*siteSettings, error) {
 		s.Listen = []string{defaultListen}
 	}
 	return s, nil
+}
+
+// restartWait is how long sessions may go on when another process has taken over. Those that
+// do nothing end by themselves before that.
+func (s *siteSettings) restartWait() time.Duration {
+	return cmp.Or(time.Duration(s.Limits.RestartWait), time.Hour)
 }
 
 // what says what is served, for the person who starts the server.

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -47,7 +49,8 @@ func running(s ftpd.Status) (n int) {
 }
 
 // tell serves at an address of this host alone what the service does: /metrics for
-// Prometheus, and /status as JSON. It ends with ctx.
+// Prometheus, and /status as JSON. It ends with ctx, when those who have asked have their
+// answer.
 func tell(ctx context.Context, listener net.Listener, status func() ftpd.Status) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
@@ -63,25 +66,50 @@ func tell(ctx context.Context, listener net.Listener, status func() ftpd.Status)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(status()) // who asked has gone
+		_ = json.NewEncoder(w).Encode(processStatus{os.Getpid(), status()}) // who asked has gone
 	})
-	server := http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // nobody waits for an answer
+	var asking sync.WaitGroup
+	server := http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ConnState: func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			asking.Add(1)
+		case http.StateClosed:
+			asking.Done()
+		}
+	}}
+	// Shutdown would leave those without an answer whose question it has not read yet.
+	stop := context.AfterFunc(ctx, func() {
+		_ = listener.Close() // its only effect of interest is the end of Serve
+		server.SetKeepAlivesEnabled(false)
+	})
 	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err := server.Serve(listener)
+	if ctx.Err() != nil {
+		err = nil
 	}
-	return nil
+	enough := time.AfterFunc(time.Second, func() { _ = server.Close() }) // they have not even asked
+	defer enough.Stop()
+	asking.Wait()
+	return err
 }
 
-// listenHere opens a listener at an address that only this host can reach: it tells the
-// names of users and of files.
-func listenHere(ctx context.Context, address string) (net.Listener, error) {
+// processStatus is the status of the process that was asked.
+type processStatus struct {
+	PID int
+	ftpd.Status
+}
+
+// metrics opens a listener at an address that only this host can reach: it tells the names
+// of users and of files.
+func (h *handover) metrics(ctx context.Context, address string) (net.Listener, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !at.Addr().IsLoopback() {
 		return nil, &sites.Error{Op: "metrics " + address, Kind: sites.Usage, Msg: "it has to be an address and port of loopback, such as " + defaultMetrics}
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	asIs := func(l *net.TCPListener) (net.Listener, error) { return l, nil }
+	listener, err := h.listen("metrics "+address, asIs, func() (net.Listener, error) {
+		return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	})
 	if err != nil {
 		return nil, &sites.Error{Op: "metrics", Kind: sites.Other, Err: err}
 	}
@@ -127,7 +155,7 @@ func (s *serveCommand) status(ctx context.Context, c *cli, std streams) error {
 		_, err := std.out.Write(text)
 		return err
 	}
-	var status ftpd.Status
+	var status processStatus
 	if err := json.Unmarshal(text, &status); err != nil {
 		return wrong(err)
 	}
@@ -135,10 +163,10 @@ func (s *serveCommand) status(ctx context.Context, c *cli, std streams) error {
 }
 
 // printStatus shows a status to a person.
-func printStatus(out io.Writer, s ftpd.Status, now time.Time) error {
+func printStatus(out io.Writer, s processStatus, now time.Time) error {
 	n := s.Counts
-	fmt.Fprintf(out, "%d sessions, %d files on their way; since the start %d sessions, %d turned away, %d logins and %d wrong passwords, %d transfers (%d failed), %s sent and %s received\n",
-		len(s.Sessions), running(s), n.Sessions, n.TurnedAway, n.Logins, n.FailedLogins, n.Transfers, n.Failed,
+	fmt.Fprintf(out, "process %d: %d sessions, %d files on their way; since the start %d sessions, %d turned away, %d logins and %d wrong passwords, %d transfers (%d failed), %s sent and %s received\n",
+		s.PID, len(s.Sessions), running(s.Status), n.Sessions, n.TurnedAway, n.Logins, n.FailedLogins, n.Transfers, n.Failed,
 		humanize.IBytes(uint64(n.BytesSent)), humanize.IBytes(uint64(n.BytesReceived)))
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	for _, session := range s.Sessions {

@@ -201,7 +201,7 @@ func TestServeLimits(t *testing.T) {
 	if line, err := replies.ReadString('\n'); !strings.HasPrefix(line, "421 No command for 50ms") {
 		t.Errorf("%q, %v", line, err)
 	}
-	for _, flag := range []string{"--max-sessions=-1", "--max-sessions-per-host=-1", "--idle-timeout=0s", "--idle-timeout=-1s"} {
+	for _, flag := range []string{"--max-sessions=-1", "--max-sessions-per-host=-1", "--idle-timeout=0s", "--idle-timeout=-1s", "--restart-wait=0s"} {
 		password := filepath.Join(t.TempDir(), "password")
 		if err := os.WriteFile(password, []byte("p\n"), 0o600); err != nil {
 			t.Fatal(err)

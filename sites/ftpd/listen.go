@@ -27,7 +27,7 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 		attempts = pairAttempts
 	}
 	for range attempts {
-		var ln *pairListener
+		var ln net.Listener
 		if ln, err = listenPair(ctx, addr); err == nil {
 			return ln, nil
 		}
@@ -38,7 +38,7 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return nil, err
 }
 
-func listenPair(ctx context.Context, addr string) (*pairListener, error) {
+func listenPair(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -48,7 +48,14 @@ func listenPair(ctx context.Context, addr string) (*pairListener, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("listen: %s is no TCP address", addr), ln.Close())
 	}
-	data, err := defaultDataSocket(tcp.Addr().(*net.TCPAddr).AddrPort())
+	return Pair(tcp)
+}
+
+// Pair is Listen for a listener that is open already, as one that another process of the
+// same user has handed over, which may still hold the default data socket as well. With an
+// error the listener is closed.
+func Pair(ln *net.TCPListener) (net.Listener, error) {
+	data, err := defaultDataSocket(ln.Addr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
@@ -56,7 +63,7 @@ func listenPair(ctx context.Context, addr string) (*pairListener, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: default data socket %s: %w", data, err), ln.Close())
 	}
-	return &pairListener{TCPListener: tcp, data: held}, nil
+	return &pairListener{TCPListener: ln, data: held}, nil
 }
 
 // defaultDataSocket is the data socket that goes with a control socket: the

@@ -30,6 +30,7 @@
 //   - A wrong password costs the host it came from time, and nobody else.
 //   - What a user has no right to do is not done, whatever the verb.
 //   - A change of the settings ends no session, and is for those that come after it.
+//   - A connection that a retired service accepted has a session.
 //   - Serve returns only when every goroutine it started has ended.
 package ftpd
 
@@ -150,6 +151,8 @@ type Service struct {
 	numbers   atomic.Int64 // of the sessions
 	leaving   context.Context
 	leave     context.CancelFunc
+	retiring  context.Context
+	retire    context.CancelFunc
 }
 
 // NewService returns a service with the settings of s. The error tells what of them cannot
@@ -157,6 +160,7 @@ type Service struct {
 func NewService(s Server) (*Service, error) {
 	v := &Service{passwords: newPasswords()}
 	v.leaving, v.leave = context.WithCancel(context.Background())
+	v.retiring, v.retire = context.WithCancel(context.Background())
 	return v, v.Change(s)
 }
 
@@ -174,6 +178,13 @@ func (v *Service) Change(s Server) error {
 // session ends as soon as it has nothing to do, and then Serve returns.
 func (v *Service) Leave() { v.leave() }
 
+// Retire closes the listeners and leaves the sessions alone: whoever was let in goes on, and
+// Serve returns when the last of them has ended. A process that has the sockets as well lets
+// in those who come after. If sessions of both listen at the default data socket at a time
+// (PASV behind SOCK, RFC 478), the connection for one of them can come to the other process,
+// which closes it.
+func (v *Service) Retire() { v.retire() }
+
 // Serve is Server.Serve for one of the listeners of the service.
 func (v *Service) Serve(ctx context.Context, ln net.Listener) error {
 	ctx, end := context.WithCancel(ctx)
@@ -181,9 +192,9 @@ func (v *Service) Serve(ctx context.Context, ln net.Listener) error {
 	accepting, stop := context.WithCancel(ctx)
 	defer stop()
 	defer whenDone(v.leaving, stop)()
-	defer whenDone(accepting, func() {
-		_ = ln.Close() // its only effect of interest is the end of Accept
-	})()
+	shut := func() { _ = ln.Close() } // its only effect of interest is the end of Accept
+	defer whenDone(accepting, shut)()
+	defer whenDone(v.retiring, shut)()
 	var sessions sync.WaitGroup
 	err := v.accept(accepting, ln, func(svc *settings, conn net.Conn, peer netip.AddrPort) {
 		id := int(v.numbers.Add(1))
@@ -303,6 +314,9 @@ func (v *Service) accept(ctx context.Context, ln net.Listener, start func(*setti
 				_ = conn.Close() // nobody will speak on it
 			}
 			return nil
+		}
+		if err != nil && v.retiring.Err() != nil {
+			return nil // and who came just before that is a session
 		}
 		if svc := v.settings.Load(); svc != door.svc {
 			door = svc.newDoor()

@@ -1,6 +1,7 @@
 package ftpd
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -293,6 +295,102 @@ func TestLeave(t *testing.T) {
 	if s.read("whole") != "abc" {
 		t.Error("what was said before is not done")
 	}
+	select {
+	case err := <-s.ended:
+		close(s.ended)
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("it does not end")
+	}
+}
+
+// lateListener has Accept return a connection when the listener is closed, as if that had
+// come just before.
+type lateListener struct {
+	net.Listener
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	<-l.closed
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	default:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *lateListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// TestRetire holds that whoever was let in before, and be it just before, goes on with all
+// that there is, and that Serve returns with the last of them.
+func TestRetire(t *testing.T) {
+	s := startSite(t, "127.0.0.1", Server{})
+	idle, stranger, putter := s.login(), s.dial(), s.login()
+	put := putter.data(putter.pasv())
+	putter.do("STOR up", "150 ")
+
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := &lateListener{Listener: inner, conns: make(chan net.Conn, 1), closed: make(chan struct{})}
+	dialled, err := net.DialTimeout("tcp", inner.Addr().String(), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dialled.Close()
+	accepted, err := inner.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	late.conns <- accepted
+	lateEnded := make(chan error, 1)
+	go func() { lateEnded <- s.service.Serve(t.Context(), late) }()
+
+	s.service.Retire()
+	eventually(t, "the listener is closed", func() bool {
+		conn, err := net.DialTimeout("tcp", s.addr, patience)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	justBefore := &client{t: t, conn: dialled, r: bufio.NewReader(dialled)}
+	justBefore.expect("220 ")
+	for _, c := range []*client{stranger, justBefore} {
+		c.do("USER u", "331 ")
+		c.do("PASS p", "230 ")
+		c.do("QUIT", "221 ")
+	}
+	if err := <-lateEnded; err != nil {
+		t.Error(err)
+	}
+	idle.do("NOOP", "200 ")
+	next := idle.data(idle.pasv())
+	idle.do("STOR another", "150 ")
+	_ = next.Close()
+	idle.expect("226 ")
+	idle.do("QUIT", "221 ")
+	select {
+	case err := <-s.ended:
+		t.Fatalf("it ended while a file was on its way: %v", err)
+	default:
+	}
+	if _, err := io.WriteString(put, "abc"); err != nil {
+		t.Error(err)
+	}
+	_ = put.Close()
+	putter.expect("226 ")
+	putter.do("QUIT", "221 ")
 	select {
 	case err := <-s.ended:
 		close(s.ended)
