@@ -78,7 +78,7 @@ func TestServeTLS(t *testing.T) {
 		implicit bool
 		features string
 	}{
-		{"two files", []string{"--tls-cert", cert, "--tls-key", key, "--tls-require"}, false, " AUTH TLS\r\n PBSZ\r\n PROT\r\n REST"},
+		{"two files", []string{"--tls-cert", cert, "--tls-key", key, "--tls-require"}, false, " AUTH TLS\r\n PBSZ\r\n PROT\r\n MODE"},
 		{"one file", []string{"--tls-cert", one, "--tls-require", "--tls-peer", authority.File()}, false, " AUTH TLS\r\n PBSZ\r\n PROT\r\n SSCN\r\n"},
 		{"implicit", []string{"--tls-cert", one, "--implicit", "--tls-peer", strings.Repeat("0A:", 31) + "0A"}, true, " SSCN\r\n"},
 	} {
