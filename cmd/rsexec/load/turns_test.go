@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"fmt"
@@ -83,7 +83,7 @@ func TestTurns(t *testing.T) {
 				dir := fmt.Sprint("n", files)
 				writeMany(t, source, dir, files)
 				n.Reset()
-				status, stdout, stderr := rsexecRun(t, "--state", t.TempDir()+"/state.db", "--site", "SITE1="+source.url(), "--site", "SITE2="+dest.url(),
+				status, stdout, stderr := perform(t, "--state", t.TempDir()+"/state.db", "--site", "SITE1="+source.url(), "--site", "SITE2="+dest.url(),
 					"-c", fmt.Sprintf("COPY --recursive --max-sessions=1 --route=%s SITE1:/%s TO SITE2:/%[2]s", c.route, dir))
 				if status != 0 {
 					t.Fatalf("status %d\n%s%s", status, stdout, stderr)

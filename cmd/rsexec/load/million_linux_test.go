@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,10 +25,6 @@ type copying struct {
 // them all.
 func copyFiles(t testing.TB, shape []int) (c copying) {
 	t.Helper()
-	rsexec, err := exec.LookPath("rsexec") // put there by TestMain
-	if err != nil {
-		t.Fatal(err)
-	}
 	from, to, total := t.TempDir(), t.TempDir(), 0
 	for i, n := range shape {
 		dir := filepath.Join(from, "tree", fmt.Sprintf("d%04d", i))
@@ -44,19 +39,20 @@ func copyFiles(t testing.TB, shape []int) (c copying) {
 		total += n
 	}
 	state := filepath.Join(t.TempDir(), "state.db")
-	command := exec.Command(rsexec, "--state", state, "--site", "SITE1="+serveProcess(t, rsexec, from), "--site", "SITE2="+serveProcess(t, rsexec, to),
+	source, dest := serve(t, from, nil), serve(t, to, nil)
+	command := program(t, "--state", state, "--site", "SITE1="+source.URL(), "--site", "SITE2="+dest.URL(),
 		"-c", "COPY --recursive --verify=size SITE1:/tree TO SITE2:/copy")
 	var errs bytes.Buffer
 	command.Stderr = &errs // what it prints of each file goes nowhere
 	began := time.Now()
-	c.most, err = runMeasured(command, func(kib int64) {
+	most, err := runMeasured(command, func(kib int64) {
 		c.resident = append(c.resident, kib)
 		c.state = max(c.state, stateSize(state))
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &errs)
 	}
-	c.seconds = time.Since(began).Seconds()
+	c.most, c.seconds = most, time.Since(began).Seconds()
 	c.stateLast = stateSize(state)
 	copied := 0
 	err = filepath.WalkDir(filepath.Join(to, "copy"), func(_ string, e fs.DirEntry, err error) error {
@@ -111,7 +107,7 @@ func TestManyFiles(t *testing.T) {
 // BenchmarkMillion copies a million files, in directories of a thousand and in one. It
 // takes an hour and some 6 GiB below TMPDIR, so it has to be named:
 //
-//	go test -run xxx -bench Million -benchtime 1x -timeout 3h ./cmd/rsexec
+//	go test -run xxx -bench Million -benchtime 1x -timeout 3h ./cmd/rsexec/load
 func BenchmarkMillion(b *testing.B) {
 	if !strings.Contains(flag.Lookup("test.bench").Value.String(), "Million") {
 		b.Skip("it takes long, so it has to be named: -bench Million")
