@@ -128,8 +128,8 @@ func TestLongScript(t *testing.T) {
 		}
 		return most
 	}
-	few, many := resident(20_000), resident(200_000)
-	if many > few+8<<10 {
+	few, many := resident(10_000), resident(100_000)
+	if many > few+4<<10 {
 		t.Errorf("ten times as many statements need %d KiB more", many-few)
 	}
 }
