@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"rsexec/sites/ftptest"
 )
 
 // TestArgumentsOfProcess reads what ps shows of a shell that runs: no password, and all
@@ -18,7 +20,7 @@ func TestArgumentsOfProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := serveProcess(t, path, t.TempDir()) // its password is "secret"
+	site := ftptest.Serve(t, ftptest.FreshHost(), t.TempDir()).URL() // its password is "secret"
 	waits := []string{"-c", "ECHO it runs", "-c", "TYPE LOCAL:/dev/stdin"}
 	for _, test := range []struct {
 		args, want []string // behind what waits

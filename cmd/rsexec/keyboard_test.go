@@ -181,11 +181,7 @@ func servedSite(t *testing.T, name string, files ...string) string {
 		}
 		write(t, dir, f, "this is "+filepath.Base(f)+"\n")
 	}
-	path, err := exec.LookPath("rsexec")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "--site=" + name + "=" + serveProcess(t, path, dir)
+	return "--site=" + name + "=" + ftptest.Serve(t, ftptest.FreshHost(), dir).URL()
 }
 
 // TestRecognition types with TAB and asks with a question mark.

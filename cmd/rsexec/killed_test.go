@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rsexec/sites/ftptest"
 )
 
 // mortal is a "rsexec serve" that is killed again and again, and its user.
@@ -40,7 +42,7 @@ func (m *mortal) start(address string) {
 	}
 	serve := func(at string) error {
 		m.command = exec.Command(rsexec, "serve", "--listen", at, "--root", m.root, "--user", "u", "--password-file", m.password)
-		m.address, _, err = startServing(m.command)
+		m.address, _, err = ftptest.Serving(m.command)
 		return err
 	}
 	if address == "" || serve(address) != nil {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"rsexec/sites/ftptest"
 )
 
 // sequence is a control sequence: its parameter and what it does (ECMA-48).
@@ -88,11 +89,7 @@ func sizedSite(t *testing.T, files map[string]int) string {
 		}
 		write(t, dir, name, strings.Repeat("x", size))
 	}
-	path, err := exec.LookPath("rsexec")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "--site=SITE1=" + serveProcess(t, path, dir)
+	return "--site=SITE1=" + ftptest.Serve(t, ftptest.FreshHost(), dir).URL()
 }
 
 // matchLines compares what is shown with a pattern for each line.

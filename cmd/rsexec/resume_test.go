@@ -38,7 +38,7 @@ func newNetwork(t *testing.T) *network {
 		t.Fatal(err)
 	}
 	n := &network{rsexec: rsexec, source: t.TempDir(), dest: t.TempDir(), state: filepath.Join(t.TempDir(), "state.db")}
-	n.urls = []string{serveProcess(t, rsexec, n.source), serveProcess(t, rsexec, n.dest)}
+	n.urls = []string{ftptest.Serve(t, ftptest.FreshHost(), n.source).URL(), ftptest.Serve(t, ftptest.FreshHost(), n.dest).URL()}
 	return n
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,11 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"rsexec/sites/ftptest"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+
+	"rsexec/sites/ftptest"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -104,7 +104,7 @@ func serveInScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	command := exec.Command(path, flags...)
 	command.Stderr = log
-	address, stop, err := startServing(command)
+	address, stop, err := ftptest.Serving(command)
 	ts.Check(err)
 	ts.Defer(func() {
 		if err := errors.Join(stop(), log.Close()); err != nil {
@@ -112,51 +112,6 @@ func serveInScript(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	})
 	ts.Setenv(name, "ftp://u:secret@"+address)
-}
-
-// startServing starts a "rsexec serve" and waits until it says its address.
-// stop ends it and waits for it.
-func startServing(command *exec.Cmd) (address string, stop func() error, err error) {
-	out, err := command.StdoutPipe()
-	if err != nil {
-		return "", nil, err
-	}
-	if err := command.Start(); err != nil {
-		return "", nil, err
-	}
-	stop = func() error {
-		return errors.Join(command.Process.Signal(os.Interrupt), command.Wait())
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	_, address, ok := strings.Cut(strings.TrimSpace(line), " at ")
-	if err == nil && !ok {
-		err = fmt.Errorf("serve says %q", line)
-	}
-	if err != nil {
-		return "", nil, errors.Join(err, stop())
-	}
-	return address, stop, nil
-}
-
-// serveProcess starts "rsexec serve" on a folder and returns the site's URL.
-func serveProcess(t testing.TB, rsexec, root string) string {
-	t.Helper()
-	password := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.Command(rsexec, "serve", "--listen", "127.0.0.1:0", "--root", root, "--user", "u",
-		"--password-file", password, "--allow-peer", "127.0.0.0/8")
-	address, stop, err := startServing(command)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return "ftp://u:secret@" + address
 }
 
 // logged finds the text of a command in a record of the server's log.

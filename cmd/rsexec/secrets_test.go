@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"rsexec/sites/ftptest"
 )
 
 // A secret is the password of one site, with the server that it is used at.
@@ -85,7 +87,7 @@ func newSecretNetwork(t *testing.T, places ...string) *secretNetwork {
 		command := exec.Command(path, "serve", "--log-level", "debug", "--listen", "127.0.0.1:0", "--root", s.root, "--user", s.user,
 			"--password-file", filepath.Join(outside, place), "--allow-peer", "127.0.0.0/8")
 		command.Stderr = log
-		address, stop, err := startServing(command)
+		address, stop, err := ftptest.Serving(command)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,8 @@
 // Package ftptest gives tests real FTP servers and scripted ones.
 //
 // Start runs a server that others wrote (vsftpd, ProFTPD, Pure-FTPd, pyftpdlib,
-// inetutils-ftpd) and Play a dialogue, line by line. What always holds:
+// inetutils-ftpd), Serve this program as a server, and Play a dialogue, line by line. What
+// always holds:
 //
 //   - Nothing of the machine is changed. A real server runs in mount and process
 //     namespaces of its own, over an /etc made for it, and its files are in a folder

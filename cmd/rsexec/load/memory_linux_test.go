@@ -1,55 +1,14 @@
-package main
+package load
 
 import (
 	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
-
-// runMeasured runs a command, and returns how much memory of it was resident at most, in
-// KiB. now is called each second with how much is; it may be nil. What the system says of
-// a process that has ended counts what this one had when it was started.
-func runMeasured(command *exec.Cmd, now func(kib int64)) (most int64, err error) {
-	if err := command.Start(); err != nil {
-		return 0, err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	look, second := time.NewTicker(5*time.Millisecond), time.NewTicker(time.Second)
-	defer look.Stop()
-	defer second.Stop()
-	for {
-		select {
-		case err := <-ended:
-			return most, err
-		case <-look.C:
-			if kib, ok := memoryOf(command.Process.Pid, "VmHWM:"); ok {
-				most = max(most, kib)
-			}
-		case <-second.C:
-			if kib, ok := memoryOf(command.Process.Pid, "VmRSS:"); ok && now != nil {
-				now(kib)
-			}
-		}
-	}
-}
-
-// memoryOf returns what the system says of a process's memory, in KiB (proc(5)).
-func memoryOf(pid int, field string) (kib int64, ok bool) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, false // it has just ended
-	}
-	_, line, _ := strings.Cut(string(status), field)
-	n, err := fmt.Sscan(line, &kib)
-	return kib, n == 1 && err == nil
-}
 
 // TestBigFile moves a big file between two site servers that are processes of
 // their own, and holds what the shell's process needs for it.
@@ -59,12 +18,8 @@ func TestBigFile(t *testing.T) {
 	if os.Getenv("RSEXEC_PEERS") == "require" {
 		size = 2 << 30
 	}
-	rsexec, err := exec.LookPath("rsexec") // put there by TestMain
-	if err != nil {
-		t.Fatal(err)
-	}
 	source, dest := t.TempDir(), t.TempDir()
-	sourceURL, destURL := serveProcess(t, rsexec, source), serveProcess(t, rsexec, dest)
+	sourceURL, destURL := serve(t, source, nil).URL(), serve(t, dest, nil).URL()
 	file, err := os.Create(filepath.Join(source, "BIG"))
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +41,7 @@ func TestBigFile(t *testing.T) {
 		{"direct", 500 * time.Millisecond},
 	} {
 		t.Run(c.route, func(t *testing.T) {
-			command := exec.Command(rsexec, "--site", "SITE1="+sourceURL, "--site", "SITE2="+destURL,
+			command := program(t, "--site", "SITE1="+sourceURL, "--site", "SITE2="+destURL,
 				"-c", "COPY SITE1:BIG SITE2:BIG --route="+c.route)
 			began := time.Now()
 			var out bytes.Buffer
@@ -155,12 +110,8 @@ func (s *longScript) Read(b []byte) (int, error) {
 // TestLongScript holds that a script needs no more memory the longer it is.
 func TestLongScript(t *testing.T) {
 	t.Parallel()
-	rsexec, err := exec.LookPath("rsexec")
-	if err != nil {
-		t.Fatal(err)
-	}
 	resident := func(n int) int64 {
-		command := exec.Command(rsexec, "run", "-")
+		command := program(t, "run", "-")
 		command.Stdin = &longScript{n: n, left: n}
 		// What is garbage goes soon, so that what is resident tells what is held.
 		command.Env = append(os.Environ(), "GOGC=20")
@@ -177,16 +128,8 @@ func TestLongScript(t *testing.T) {
 		}
 		return most
 	}
-	few, many := resident(20_000), resident(200_000)
-	if many > few+8<<10 {
+	few, many := resident(10_000), resident(100_000)
+	if many > few+4<<10 {
 		t.Errorf("ten times as many statements need %d KiB more", many-few)
 	}
-}
-
-// lineCount counts the lines that are written to it.
-type lineCount int
-
-func (n *lineCount) Write(b []byte) (int, error) {
-	*n += lineCount(bytes.Count(b, []byte("\n")))
-	return len(b), nil
 }

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -125,10 +125,6 @@ func BenchmarkSessions(b *testing.B) {
 			b.Skip(err)
 		}
 	}
-	rsexec, err := exec.LookPath("rsexec") // put there by TestMain
-	if err != nil {
-		b.Fatal(err)
-	}
 	authority := ftptest.NewAuthority(b)
 	cert, key := authority.IssueFiles("127.0.0.1")
 	config := &tls.Config{RootCAs: authority.Pool(), ServerName: "127.0.0.1", ClientSessionCache: tls.NewLRUClientSessionCache(8)}
@@ -146,7 +142,7 @@ func BenchmarkSessions(b *testing.B) {
 		b.Run(test.name, func(b *testing.B) {
 			for b.Loop() {
 				l := &load{B: b, root: b.TempDir(), here: b.TempDir(), config: test.config, ca: authority.File(), pace: test.pace, size: test.size}
-				l.serve(rsexec, "--max-sessions=0", "--max-sessions-per-host=0", "--tls-cert", cert, "--tls-key", key)
+				l.serve("--max-sessions=0", "--max-sessions-per-host=0", "--tls-cert", cert, "--tls-key", key)
 				l.run()
 			}
 		})
@@ -166,7 +162,7 @@ type load struct {
 	stop       func() error
 }
 
-func (l *load) serve(rsexec string, flags ...string) {
+func (l *load) serve(flags ...string) {
 	password := filepath.Join(l.TempDir(), "password")
 	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
 		l.Fatal(err)
@@ -188,8 +184,8 @@ func (l *load) serve(rsexec string, flags ...string) {
 			}
 		}
 	}
-	command := exec.Command(rsexec, append([]string{"serve", "--listen", "127.0.0.1:0", "--root", l.root, "--user", "u", "--password-file", password}, flags...)...)
-	address, stop, err := startServing(command)
+	command := exec.Command("rsexec", append([]string{"serve", "--listen", "127.0.0.1:0", "--root", l.root, "--user", "u", "--password-file", password}, flags...)...)
+	address, stop, err := ftptest.Serving(command)
 	if err != nil {
 		l.Fatal(err)
 	}

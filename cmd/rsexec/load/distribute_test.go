@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bytes"
@@ -119,6 +119,14 @@ func (n *linkedNetwork) named() (args []string) {
 	return args
 }
 
+// plant makes the file that S0 has.
+func (n *linkedNetwork) plant(t testing.TB, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(n.sites[0].root, "f"), text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // distribution is a statement that copies S0:f to all other sites.
 func (n *linkedNetwork) distribution() string {
 	var dests []string
@@ -190,7 +198,7 @@ func TestDistribute(t *testing.T) {
 	t.Parallel()
 	n := link(t, 9, 0)
 	text := content(300_000)
-	write(t, n.sites[0].root, "f", string(text))
+	n.plant(t, text)
 	var mu sync.Mutex
 	round := []int{1, 2, 4, 1} // how many are served in each
 	at, waiting := 0, 0
@@ -226,7 +234,7 @@ func TestDistribute(t *testing.T) {
 			t.Errorf("%s waits in vain for others that serve in the same round", from.name)
 		}
 	}
-	status, stdout, stderr := rsexecRun(t, append(n.named(), "--json", "-c", n.distribution())...)
+	status, stdout, stderr := perform(t, append(n.named(), "--json", "-c", n.distribution())...)
 	if status != 0 {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -270,7 +278,7 @@ func TestDistributeWithDeath(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := link(t, 9, 0)
-			write(t, n.sites[0].root, "f", string(text))
+			n.plant(t, text)
 			var mu sync.Mutex
 			var dead *linked
 			passed := make(map[string]int)
@@ -281,7 +289,10 @@ func TestDistributeWithDeath(t *testing.T) {
 				if first == "" {
 					first = conn
 				} else if from.name == "S0" && conn != first && passed[conn] == 0 {
-					write(t, from.root, "second", "") // the second that it serves
+					// The second that it serves.
+					if err := os.WriteFile(filepath.Join(from.root, "second"), nil, 0o666); err != nil {
+						t.Error(err)
+					}
 				}
 				if passed[conn]++; passed[conn] < 40 || dead != nil { // pieces are 32 KiB
 					return
@@ -290,7 +301,7 @@ func TestDistributeWithDeath(t *testing.T) {
 					go dead.die()
 				}
 			}
-			status, stdout, stderr := rsexecRun(t, append(n.named(), "--json", "-c", n.distribution())...)
+			status, stdout, stderr := perform(t, append(n.named(), "--json", "-c", n.distribution())...)
 			mu.Lock()
 			defer mu.Unlock()
 			if dead == nil {
@@ -311,9 +322,7 @@ func BenchmarkDistribute(b *testing.B) {
 	const size, speed = 64 << 20, 32 << 20
 	text := content(size)
 	n := link(b, 9, speed)
-	if err := os.WriteFile(filepath.Join(n.sites[0].root, "f"), text, 0o666); err != nil {
-		b.Fatal(err)
-	}
+	n.plant(b, text)
 	lftp, err := exec.LookPath("lftp")
 	if err != nil {
 		b.Log(err)

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ import (
 // depend on the machine, and reports seconds and ratios: lftp/rsexec is how many times as
 // long lftp takes for a file. All take some ten minutes:
 //
-//	go test -run xxx -bench 'SmallFiles|BigFile|SlowUser|ManyFiles|Listing' -benchtime 1x -timeout 30m ./cmd/rsexec
+//	go test -run xxx -bench 'SmallFiles|BigFile|SlowUser|ManyFiles|Listing' -benchtime 1x -timeout 30m ./cmd/rsexec/load
 //
 // Over a network there are 20 ms between a packet and its answer. Who takes long does fewer
 // files, and is compared by the time for one; that flatters rclone, which lists the whole
@@ -34,20 +34,16 @@ const roundTrip = 20 * time.Millisecond
 // course is where the programs run: what they are given, and what is measured of them.
 type course struct {
 	*testing.B
-	rsexec string // the program
-	home   string // of the others; there is nothing in it
-	rtt    time.Duration
-	net    *delay.Network // nil: no delay
-	sites  []remote
+	home  string // of the other programs; there is nothing in it
+	rtt   time.Duration
+	net   *delay.Network // nil: no delay
+	sites []remote
 }
 
 // newCourse starts servers, with a network between them if there is a delay or a rate.
 func newCourse(b *testing.B, o delay.Options, peers ...ftptest.Peer) *course {
 	b.Helper()
-	c := &course{B: b, home: b.TempDir(), rtt: 2 * o.Delay, rsexec: filepath.Join(b.TempDir(), "rsexec")}
-	if out, err := exec.Command("go", "build", "-o", c.rsexec, ".").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
+	c := &course{B: b, home: b.TempDir(), rtt: 2 * o.Delay}
 	if o != (delay.Options{}) {
 		c.net = delay.Start(b, o)
 	}
@@ -169,7 +165,7 @@ func (c *course) time(e entrant) (effort, error) {
 
 // shell is this program, with a state that knows nothing yet.
 func (c *course) shell(statement string) []string {
-	line := []string{c.rsexec, "--state", filepath.Join(c.TempDir(), "state.db")}
+	line := []string{"rsexec", "--state", filepath.Join(c.TempDir(), "state.db")}
 	for i, s := range c.sites {
 		line = append(line, "--site", fmt.Sprintf("SITE%d=%s", i+1, s.url()))
 	}

@@ -1,8 +1,7 @@
-package main
+package load
 
 import (
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -10,10 +9,6 @@ import (
 // BenchmarkStart is a whole process that does next to nothing, and lftp in turn
 // with it where there is one.
 func BenchmarkStart(b *testing.B) {
-	program := filepath.Join(b.TempDir(), "rsexec.exe")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
 	lftp, err := exec.LookPath("lftp")
 	if err != nil {
 		b.Log(err)
@@ -27,7 +22,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 	var ours, theirs time.Duration
 	for b.Loop() {
-		ours += time1(program, "-c", "ECHO hi")
+		ours += time1("rsexec", "-c", "ECHO hi")
 		if lftp != "" {
 			theirs += time1(lftp, "-c", "echo hi")
 		}

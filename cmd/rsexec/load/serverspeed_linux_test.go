@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -8,9 +8,6 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +23,7 @@ import (
 // 1 GiB, with TLS and without, and take sessions; one client speaks to all of them, in turn.
 // A ratio is how many times as long another server takes:
 //
-//	go test -run xxx -bench Servers -benchtime 3x -timeout 30m ./cmd/rsexec
+//	go test -run xxx -bench Servers -benchtime 3x -timeout 30m ./cmd/rsexec/load
 func BenchmarkServers(b *testing.B) {
 	const size = 1 << 30
 	authority := ftptest.NewAuthority(b)
@@ -41,7 +38,7 @@ func BenchmarkServers(b *testing.B) {
 		b.Run(mode.name, func(b *testing.B) {
 			clients := make(map[ftptest.Peer]*ftp.Site)
 			for _, p := range peers {
-				server := serverProcess(b, p, mode.options)
+				server := startServer(b, p, mode.options)
 				config, err := sites.ParseURL("SITE1", server.URL()+mode.query)
 				if err != nil {
 					b.Fatal(err)
@@ -85,45 +82,6 @@ func BenchmarkServers(b *testing.B) {
 			}
 		})
 	}
-}
-
-// serverProcess starts a server in a process of its own.
-func serverProcess(b *testing.B, p ftptest.Peer, o ftptest.Options) *ftptest.Server {
-	b.Helper()
-	if p != ours {
-		return ftptest.Start(b, p, o)
-	}
-	s := &ftptest.Server{Host: ftptest.FreshHost(), User: "u", Password: "secret", Root: b.TempDir()}
-	password := filepath.Join(b.TempDir(), "password")
-	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	rsexec := filepath.Join(b.TempDir(), "rsexec")
-	if out, err := exec.Command("go", "build", "-o", rsexec, ".").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	args := []string{"serve", "--listen", s.Host + ":0", "--root", s.Root, "--user", s.User, "--password-file", password, "--sync=none"}
-	if o.TLS != nil {
-		cert, key := o.TLS.Authority.IssueFiles(s.Host)
-		args = append(args, "--tls-cert", cert, "--tls-key", key)
-	}
-	address, stop, err := startServing(exec.Command(rsexec, args...))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := stop(); err != nil {
-			b.Error(err)
-		}
-	})
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := fmt.Sscan(port, &s.Port); err != nil {
-		b.Fatal(err)
-	}
-	return s
 }
 
 // zeros is as many bytes as it is read for.

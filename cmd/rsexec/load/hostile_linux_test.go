@@ -1,8 +1,7 @@
-package main
+package load
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 
 	"rsexec/sites/ftptest"
 )
+
+const look = "DIRECTORY SITE1:/"
 
 // TestHostileMemory has servers say far more than there is to say, and holds that the
 // shell's process grows by little: by what an honest one of as many words needs.
@@ -53,25 +54,21 @@ func TestHostileMemory(t *testing.T) {
 // and returns how much memory of it was resident at most, in KiB.
 func resident(t *testing.T, server, run string, status int) int64 {
 	t.Helper()
-	command, errs := against(t, t.Context(), server, run)
+	command, errs := against(t, server, run)
 	var lines lineCount
 	command.Stdout = &lines
 	most, _ := runMeasured(command, nil) // the exit status tells
 	if got := command.ProcessState.ExitCode(); got != status {
-		t.Errorf("exit status %d, want %d: %s", got, status, clipped(errs.String()))
+		t.Errorf("exit status %d, want %d: %.4000s", got, status, errs)
 	}
 	return most
 }
 
 // against returns a process that performs a statement with a server that answers, and
 // where its errors go.
-func against(t *testing.T, ctx context.Context, server, run string) (*exec.Cmd, *bytes.Buffer) {
+func against(t *testing.T, server, run string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
-	path, err := exec.LookPath("rsexec")
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(ctx, path, "--state", filepath.Join(t.TempDir(), "state.db"),
+	command := program(t, "--state", filepath.Join(t.TempDir(), "state.db"),
 		"--site", "SITE1="+ftptest.Answer(t, server).URL()+"/?dsk=no", "-c", run)
 	// What is garbage goes soon, so that what is resident tells what is held.
 	command.Env = append(os.Environ(), "GOGC=20")
@@ -86,7 +83,7 @@ func TestHostileListingStopped(t *testing.T) {
 	for _, run := range []string{look, "FIND SITE1:/**", "COUNT SITE1:/"} {
 		verb, _, _ := strings.Cut(run, " ")
 		t.Run(verb, func(t *testing.T) {
-			command, errs := against(t, t.Context(), "C: MLSD*\nS: 150 go\nD* \"type=file;size=1; file {n}\\r\\n\"", run)
+			command, errs := against(t, "C: MLSD*\nS: 150 go\nD* \"type=file;size=1; file {n}\\r\\n\"", run)
 			var stopped bool
 			most, err := runMeasured(command, func(int64) {
 				if !stopped { // a second after its start it is in the middle of the listing
@@ -97,7 +94,7 @@ func TestHostileListingStopped(t *testing.T) {
 				}
 			})
 			if got := command.ProcessState.ExitCode(); got != 130 {
-				t.Errorf("exit status %d, want 130: %v, %s", got, err, clipped(errs.String()))
+				t.Errorf("exit status %d, want 130: %v, %.4000s", got, err, errs)
 			}
 			t.Logf("%d KiB resident at most", most)
 			if most > 128<<10 {
