@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,8 +30,11 @@ type lane struct {
 	next *performance  // what was sent ahead; whoever has the turn has it
 	of   plan.Figure   // which figure that is
 
-	keeps bool // the data connection stays open from file to file,
-	kept  bool // and is, by the figure of
+	sure    bool        // a file has got from the one site to the other
+	digests bool        // of the files are to be told, if the servers know how to
+	follows atomic.Bool // files follow each other over one data connection, or will
+	keeps   bool        // the data connection stays open from file to file,
+	kept    bool        // and is, by the figure of
 
 	mu     sync.Mutex
 	ends   ends
@@ -41,8 +45,9 @@ type lane struct {
 
 // openLane opens a lane. Where alone is false it keeps nobody waiting: there is none if
 // that would take a session from somebody who waits, or one more than a site allows. With
-// digests the servers are to tell those of the files, if they can.
-func openLane(ctx context.Context, l limits, from, to sites.Site, alone, digests bool) (*lane, error) {
+// digests the servers are to tell those of the files, if they can; sure is that a file has got
+// from the one site to the other.
+func openLane(ctx context.Context, l limits, from, to sites.Site, alone, sure, digests bool) (*lane, error) {
 	take := take
 	if !alone {
 		take = tryTake
@@ -63,35 +68,35 @@ func openLane(ctx context.Context, l limits, from, to sites.Site, alone, digests
 		s.Share(true)
 		s.WriteAhead(true)
 	}
-	opened := &lane{from: from, to: to, limits: l, rapid: roundTrip(from, to) < near, turn: make(chan struct{}, 1), ends: ends}
-	if keep(from, to) {
-		opened.keeps = true
-		if err := opened.keep(ctx, digests); err != nil {
-			opened.close()
-			return nil, err
-		}
-	}
+	opened := &lane{from: from, to: to, limits: l, sure: sure, digests: digests, rapid: roundTrip(from, to) < near, turn: make(chan struct{}, 1), ends: ends}
+	opened.follows.Store(keepers(from, to))
 	return opened, nil
 }
 
-// keep reports whether a data connection between two sites can stay open from file to
+// keepers reports whether a data connection between two sites can stay open from file to
 // file.
-func keep(from, to sites.Site) bool {
+func keepers(from, to sites.Site) bool {
 	source, server := from.(*ftp.Site)
 	dest, both := to.(*ftp.Site)
 	return server && both && source.Keeps() && dest.Keeps()
 }
 
-// keep has both servers leave the data connection open.
-func (l *lane) keep(ctx context.Context, digests bool) error {
-	var group errgroup.Group
-	for end, verb := range map[opener]string{l.ends.source: "RETR", l.ends.dest: "STOR"} {
-		if !digests {
-			verb = ""
+// keep has both servers leave the data connection open. agreed waits for what they say.
+func (l *lane) keep(ctx context.Context, e ends) (agreed func(context.Context) error, err error) {
+	var both [2]func(context.Context) error
+	for i, end := range []struct {
+		opener
+		verb string
+	}{{e.source, "RETR"}, {e.dest, "STOR"}} {
+		if !l.digests {
+			end.verb = ""
 		}
-		group.Go(func() error { return end.(*ftp.Session).Keep(ctx, verb) })
+		if both[i], err = end.opener.(*ftp.Session).Keep(ctx, end.verb); err != nil {
+			return nil, err
+		}
 	}
-	return group.Wait()
+	l.keeps = true
+	return func(ctx context.Context) error { return errors.Join(both[0](ctx), both[1](ctx)) }, nil
 }
 
 // usual has them do that not any more.
@@ -137,6 +142,13 @@ func (l *lane) borrow() (e ends, back func(), ok bool) {
 	}
 	l.users++
 	return l.ends, sync.OnceFunc(l.back), true
+}
+
+// ended reports whether nothing goes over the lane any more.
+func (l *lane) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 // lost returns why the lane closed by itself; nil if it did not.
@@ -217,6 +229,13 @@ func (l *lane) carry(ctx context.Context, w *work, f plan.Figure) (ok bool, err 
 		return false, nil
 	}
 	defer back()
+	if f.ThroughUser() {
+		l.follows.Store(false)
+		if l.keeps {
+			l.close() // its sessions are for what goes from server to server
+			return false, nil
+		}
+	}
 	w.base = max(w.in.Load(), w.out.Load())
 	if f.ThroughUser() {
 		return true, w.watched(ctx, func(ctx context.Context) error { return w.join(ctx, e) })
@@ -225,7 +244,7 @@ func (l *lane) carry(ctx context.Context, w *work, f plan.Figure) (ok bool, err 
 	if err != nil {
 		return true, err
 	}
-	if l.keeps {
+	if keepers(l.from, l.to) {
 		return true, l.carryKept(ctx, w, p, free)
 	}
 	p.names(w)
@@ -242,12 +261,22 @@ func (l *lane) carry(ctx context.Context, w *work, f plan.Figure) (ok bool, err 
 func (l *lane) carryKept(ctx context.Context, w *work, p *performance, free func()) error {
 	p.names(w)
 	first := !l.kept
+	agreed := func(context.Context) error { return nil }
+	if !l.keeps {
+		var err error
+		if agreed, err = l.keep(ctx, ends{source: p.cols[plan.Source].s, dest: p.cols[plan.Dest].s}); err != nil {
+			return err
+		}
+	}
 	p.ahead.kept = true
 	p.ahead.free = func() {
 		l.kept = true
 		free()
 	}
 	err := w.watched(ctx, p.perform)
+	if err == nil {
+		err = agreed(ctx)
+	}
 	if err == nil {
 		w.told = p.told()
 	}
@@ -263,7 +292,10 @@ func (l *lane) carryKept(ctx context.Context, w *work, p *performance, free func
 		return err
 	}
 	// How the data connection was made does not explain it, nor does this file.
-	f := *err.(*failure)
+	f := failure{role: plan.User}
+	if known := (*failure)(nil); errors.As(err, &known) {
+		f = *known
+	}
 	f.err = &sites.Error{Site: w.ask.Dest.Site, Kind: sites.Unreachable, Msg: "the data connection that several files share was lost", Err: f.err}
 	return &f
 }
@@ -341,6 +373,6 @@ func (l *lane) begin(w *work, f plan.Figure, e ends) *performance {
 	}
 	vars["source"], vars["dest"] = source.DataAddr().String(), dest.DataAddr().String()
 	p := newPerformance(l.limits, f.Rows, vars, source, dest)
-	p.ahead = &ahead{}
+	p.ahead = &ahead{sure: l.sure || l.kept}
 	return p
 }

@@ -51,7 +51,7 @@ func TestListedSize(t *testing.T) {
 			ctx := count.under(within(t))
 			m, _ := newMover()
 			r := between(t, Copy, source, dest, "")
-			l, err := openLane(ctx, *hasty(), r.From, r.To, true, true)
+			l, err := openLane(ctx, *hasty(), r.From, r.To, true, true, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -159,7 +159,7 @@ func TestWhoListens(t *testing.T) {
 			ctx := count.under(within(t))
 			m, _ := newMover()
 			r := between(t, Copy, source, dest, "")
-			l, err := openLane(ctx, *hasty(), r.From, r.To, true, true)
+			l, err := openLane(ctx, *hasty(), r.From, r.To, true, true, true)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -37,8 +37,9 @@ type performance struct {
 }
 
 // ahead has a figure performed on sessions that others use at the same time: a step is
-// sent as soon as its variables are bound.
+// sent as soon as its variables are bound, if the way is known to work.
 type ahead struct {
+	sure bool         // it is
 	next *performance // what it can send already goes out in one piece with what moves this one's file
 	free func()       // is called when the sites that listen are done with them
 	kept bool         // the data connection stays open; so a server that refuses a file is in step
@@ -213,7 +214,7 @@ func (p *performance) sendReady(ctx context.Context) *failure {
 // ready returns the commands of a column that may go out now, with the numbers of their
 // steps. They count as sent.
 func (p *performance) ready(c *column) (lines []string, steps []int) {
-	for ; c.next < len(c.steps) && (p.ahead != nil || c.unsure == 0); c.next++ {
+	for ; c.next < len(c.steps) && (p.eager() || c.unsure == 0); c.next++ {
 		step := c.steps[c.next]
 		if step.Command == "" {
 			continue
@@ -244,20 +245,23 @@ func (c *column) keep(steps []int, xs []*ftp.Exchange) {
 // set-up step of both columns is accepted, or, ahead, goes out before them.
 func (p *performance) setUp() bool {
 	for _, c := range p.cols {
-		if c.unsure > 0 && p.ahead == nil {
+		if c.unsure > 0 && !p.eager() {
 			return false
 		}
 		for _, step := range c.steps[c.next:] {
 			if step.Command == "" || step.Moves() {
 				continue
 			}
-			if _, bound := p.vars.Expand(step.Command); !bound || p.ahead == nil {
+			if _, bound := p.vars.Expand(step.Command); !bound || !p.eager() {
 				return false
 			}
 		}
 	}
 	return true
 }
+
+// eager reports whether no step waits for the replies to those before it.
+func (p *performance) eager() bool { return p.ahead != nil && p.ahead.sure }
 
 // settingUp reports whether no server was told to move the file.
 func (p *performance) settingUp() bool {

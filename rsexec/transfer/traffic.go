@@ -39,7 +39,8 @@ type traffic struct {
 	way    way
 	lanes  []*laneInUse
 	alone  int    // files that are on their way with sessions of their own
-	proved bool   // a file has got through
+	proved bool   // a file has got through, or these servers are made for it
+	sure   bool   // a file has
 	off    string // why there are no lanes; "" if there are
 	vain   int    // lanes in a row that were lost early
 	pace   *pace
@@ -83,7 +84,20 @@ func (s *schedule) shares(t state.Transfer, w way) bool {
 		return false
 	}
 	tr := s.traffic(w)
+	if !tr.proved && s.keep(tr) {
+		s.prove(tr) // these servers are made for it
+	}
 	return tr.proved && tr.off == ""
+}
+
+// keep reports whether the data connections between the sites of a way can stay open.
+func (s *schedule) keep(tr *traffic) bool {
+	from, err := s.order.Site(tr.way.from)
+	if err != nil {
+		return false
+	}
+	to, err := s.order.Site(tr.way.to)
+	return err == nil && keepers(from, to)
 }
 
 // ahead finds out whether both sites of a way take commands ahead of the replies to earlier
@@ -143,7 +157,7 @@ func (s *schedule) startShared(ctx context.Context, t state.Transfer) (started, 
 
 // abreast is how many files the lane has under way at most.
 func (l *lane) abreast() int {
-	if l.keeps {
+	if l.follows.Load() {
 		return keptAbreast
 	}
 	return abreast
@@ -156,14 +170,14 @@ func (s *schedule) openLane(ctx context.Context, tr *traffic) {
 	s.running++
 	s.busy[tr.way.from]++
 	s.busy[tr.way.to]++
-	only := tr.pairs() == 1
+	only, sure := tr.pairs() == 1, tr.sure
 	s.wait.Go(func() {
 		r := result{opened: l}
 		from, err := s.order.Site(tr.way.from)
 		if err == nil {
 			var to sites.Site
 			if to, err = s.order.Site(tr.way.to); err == nil {
-				r.lane, err = openLane(ctx, s.Mover.waits(), from, to, only, s.order.Verify != BySize)
+				r.lane, err = openLane(ctx, s.Mover.waits(), from, to, only, sure, s.order.Verify != BySize)
 			}
 		}
 		r.err = err
@@ -210,6 +224,7 @@ func (s *schedule) settleTraffic(r result) {
 		return
 	}
 	if r.result.Verified != "none" {
+		tr.sure = true
 		s.prove(tr)
 	}
 	if tr.opening() {
@@ -296,6 +311,9 @@ func (s *schedule) settleShared(l *laneInUse, err error) {
 			s.decided(tr, tr.off)
 			s.doubt(lost)
 		}
+	}
+	if l.lane.ended() {
+		l.leaving = true
 	}
 	for surplus := len(tr.lanes) - tr.pace.want; surplus > 0; surplus-- {
 		tr.lanes[len(tr.lanes)-surplus].leaving = true

@@ -20,8 +20,9 @@ func (f *Site) Keeps() bool {
 
 // Keep has the data connections of the session stay open from file to file (MODE B of RFC
 // 959, sections 3.3 and 3.4.2) until Usual. If tell is RETR or STOR, the server tells the
-// digests of the files that it sends or receives, where it knows how to.
-func (s *Session) Keep(ctx context.Context, tell string) error {
+// digests of the files that it sends or receives, where it knows how to. It does not wait
+// for the replies: agreed does, and returns the first refusal.
+func (s *Session) Keep(ctx context.Context, tell string) (agreed func(context.Context) error, err error) {
 	lines := []string{"MODE B", "OPTS MODE " + keeping}
 	if s.usual = []string{"MODE S"}; tell != "" && s.site.Tells() {
 		lines = append(lines, "OPTS HASH "+telling, "OPTS "+tell+" HASH")
@@ -31,20 +32,31 @@ func (s *Session) Keep(ctx context.Context, tell string) error {
 }
 
 // Usual ends what Keep began, before others use the session.
-func (s *Session) Usual(ctx context.Context) error { return s.arrange(ctx, s.usual) }
-
-// arrange sends commands that the server has to accept.
-func (s *Session) arrange(ctx context.Context, lines []string) error {
-	xs, err := s.all(ctx, lines...)
+func (s *Session) Usual(ctx context.Context) error {
+	agreed, err := s.arrange(ctx, s.usual)
 	if err != nil {
 		return err
 	}
-	for _, x := range xs {
-		if err := x.Refusal(); err != nil {
+	return agreed(ctx)
+}
+
+// arrange sends commands that the server has to accept.
+func (s *Session) arrange(ctx context.Context, lines []string) (agreed func(context.Context) error, err error) {
+	xs, err := s.Send(ctx, nil, lines...)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		if err := answers(ctx, xs); err != nil {
 			return err
 		}
-	}
-	return nil
+		for _, x := range xs {
+			if err := x.Refusal(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
 }
 
 // Kept reports whether the data connection is open still after a transfer, for the next
