@@ -42,6 +42,7 @@ type siteSettings struct {
 	PassivePorts  string                   `toml:"passive-ports"`
 	PublicAddress string                   `toml:"public-address"`
 	Sync          string                   `toml:"sync"` // file or none; file if it is empty
+	Whole         bool                     `toml:"whole"`
 	Metrics       string                   `toml:"metrics"`
 	TLS           tlsSettings              `toml:"tls"`
 	Limits        limitSettings            `toml:"limits"`
@@ -172,7 +173,7 @@ func (s *siteSettings) server(log *slog.Logger) (server ftpd.Server, err error) 
 	wrong := func(what string, err error) (ftpd.Server, error) {
 		return server, &sites.Error{Op: "serve", Kind: sites.Usage, Err: fmt.Errorf("%s: %w", what, err)}
 	}
-	server = ftpd.Server{Hosts: s.Hosts, Dialect: ftpd.Dialect(s.Dialect), Logger: log, Limits: s.Limits.limits(), IdleTimeout: time.Duration(s.Limits.Idle)}
+	server = ftpd.Server{Hosts: s.Hosts, Dialect: ftpd.Dialect(s.Dialect), Whole: s.Whole, Logger: log, Limits: s.Limits.limits(), IdleTimeout: time.Duration(s.Limits.Idle)}
 	for _, name := range slices.Sorted(maps.Keys(s.User)) {
 		u, err := s.user(name)
 		if err != nil {

@@ -53,6 +53,7 @@ listen = ["127.0.0.1:0", "[::1]:0"]
 allow-peers = ["192.0.2.0/24", "198.51.100.7"]
 passive-ports = "50000-50099"
 public-address = "203.0.113.7"
+whole = true
 
 [tls]
 certificate = "own.pem"
@@ -109,6 +110,9 @@ sessions = 9
 	}
 	if fmt.Sprint(server.AllowPeers, server.PassivePorts, server.PublicAddress) != "[192.0.2.0/24 198.51.100.7/32] {50000 50099} 203.0.113.7" {
 		t.Error(server.AllowPeers, server.PassivePorts, server.PublicAddress)
+	}
+	if !server.Whole {
+		t.Error("uploads are not whole")
 	}
 	if server.TLS == nil || !server.RequireTLS || len(settings.pin) != 64 {
 		t.Errorf("TLS %v, required %v, pin %q", server.TLS, server.RequireTLS, settings.pin)

@@ -52,6 +52,8 @@ func (s *session) refuse(name string, err error) {
 		s.reply(badRestart, restart)
 	case errors.Is(err, errNotPlain):
 		s.reply(notPlainFile, name)
+	case errors.Is(err, errBusy):
+		s.reply(fileBusy, name, errBusy)
 	case errors.Is(err, fs.ErrNotExist):
 		s.reply(notFound, name)
 	case errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTEMPTY): // which is an ErrExist to Go
@@ -126,22 +128,30 @@ func (s *session) remove(arg string, directory bool) (name string, ok bool) {
 	if name, ok = s.pathname(arg); !ok {
 		return "", false
 	}
-	info, err := s.root.Lstat(relative(name))
+	var err error
 	switch {
-	case err != nil:
 	case name == "/":
 		err = fs.ErrPermission
-	case directory && !info.IsDir():
-		err = errors.New("not a directory")
-	case !directory && info.IsDir():
-		err = errNotPlain
+	case directory:
+		err = s.removeDirectory(name)
 	default:
-		err = s.root.Remove(relative(name))
+		err = s.deletePlain(name)
 	}
 	if err != nil {
 		s.refuse(name, err)
 	}
 	return name, err == nil
+}
+
+func (s *session) removeDirectory(name string) error {
+	info, err := s.root.Lstat(relative(name))
+	if err == nil && !info.IsDir() {
+		err = errors.New("not a directory")
+	}
+	if err != nil {
+		return err
+	}
+	return s.root.Remove(relative(name))
 }
 
 func (s *session) rmdVerb(_ context.Context, arg string) {
@@ -196,7 +206,8 @@ func (s *session) rntoVerb(_ context.Context, arg string) {
 }
 
 // sizeVerb performs SIZE (RFC 3659 section 4). The size in TYPE A would take
-// reading the whole file.
+// reading the whole file. Of a file of which there is only the part that a broken upload has
+// left it tells where to go on; MLST and the listings tell what is there, and that is not.
 func (s *session) sizeVerb(_ context.Context, arg string) {
 	name, ok := s.pathname(arg)
 	if !ok {
@@ -207,6 +218,11 @@ func (s *session) sizeVerb(_ context.Context, arg string) {
 		return
 	}
 	info, err := s.root.Stat(relative(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		if part, perr := s.part(name); perr == nil {
+			info, err = part, nil
+		}
+	}
 	if err == nil && !info.Mode().IsRegular() {
 		err = errNotPlain
 	}

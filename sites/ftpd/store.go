@@ -1,6 +1,7 @@
 package ftpd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -24,6 +25,9 @@ func (s *session) storVerb(ctx context.Context, arg string) {
 		if rang != nil {
 			return s.openRangeSink(name, rang)
 		}
+		if s.whole(name) {
+			return s.openWhole(name, restart, false)
+		}
 		return s.openSink(name, restart, Write)
 	})
 }
@@ -36,6 +40,9 @@ func (s *session) appeVerb(ctx context.Context, arg string) {
 	}
 	s.takeRestart()
 	s.store(ctx, "APPE", arg, func(name string) (*fileSink, error) {
+		if s.whole(name) {
+			return s.openWhole(name, 0, true)
+		}
 		sink, err := s.openSink(name, 0, Write|Append)
 		if err == nil {
 			sink.appending = true
@@ -78,19 +85,38 @@ func (s *session) stouVerb(ctx context.Context, arg string) {
 	if !ok || !s.dataReady(receiving) {
 		return
 	}
-	var f *os.File
+	var sink *fileSink
 	var name string
 	err := fs.ErrExist
 	for i := 0; i < uniqueAttempts && errors.Is(err, fs.ErrExist); i++ {
 		name = base + "." + rand.Text()[:8]
-		f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		sink, err = s.openUnique(name)
 	}
 	if err != nil {
 		s.setData(nil)
 		s.refuse(base, err)
 		return
 	}
-	s.begin(ctx, "STOU", name, "FILE: "+name, s.sink(f, name, true))
+	s.begin(ctx, "STOU", name, "FILE: "+name, sink)
+}
+
+// openUnique opens a new file to receive into; fs.ErrExist says that it is there already.
+func (s *session) openUnique(name string) (*fileSink, error) {
+	if !s.whole(name) {
+		f, err := s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
+			return nil, err
+		}
+		return s.sink(f, name, true), nil
+	}
+	if _, err := s.root.Lstat(relative(name)); !errors.Is(err, fs.ErrNotExist) {
+		return nil, cmp.Or(err, fs.ErrExist)
+	}
+	sink, err := s.openWhole(name, 0, false)
+	if err == nil {
+		sink.replaces = false
+	}
+	return sink, err
 }
 
 // fileSink is a file that takes what is received. An existing file is not
@@ -106,6 +132,13 @@ type fileSink struct {
 	start     int64   // where the received bytes begin
 	only      *octets // of RANG: nothing else is touched; nil: there is no range
 	moving    bool    // the data connection was there and start is right
+
+	hold     *hold    // of the file, while uploads are whole; else nil
+	inPart   bool     // f is the file's part, which takes the name when it is complete
+	replaces bool     // and may take it from a file that has it
+	existed  bool     // there was one when the upload began
+	old      *os.File // what the part begins as; nil: nothing
+	aborted  func() bool
 }
 
 func (s *session) sink(f *os.File, name string, created bool) *fileSink {
@@ -144,11 +177,21 @@ func (s *session) openOrCreate(name string, mode fs.FileMode, some Rights) (f *o
 		return nil, false, errMayNotReplace
 	}
 	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|withoutWaiting, 0)
-	return f, false, err
+	if err != nil {
+		return nil, false, err
+	}
+	if info, err := f.Stat(); err != nil || s.svc.holds.busy(info) {
+		_ = f.Close() // nothing was written to it
+		return nil, false, cmp.Or(err, errBusy)
+	}
+	return f, false, nil
 }
 
 func (p *fileSink) move(t *transfer, conn *connection) error {
 	if err := conn.accepted(); err != nil {
+		return err
+	}
+	if err := p.copyOld(conn.wire.TCPConn); err != nil {
 		return err
 	}
 	if err := p.position(); err != nil {
@@ -239,6 +282,12 @@ func sinkFault(err error) error {
 // file that the transfer created goes away, and one that it added to is cut back
 // to what it was.
 func (p *fileSink) settle(err error) error {
+	if p.hold != nil {
+		defer p.hold.release()
+	}
+	if p.inPart {
+		return p.settlePart(err)
+	}
 	if err == nil && p.sync {
 		err = p.persist()
 	}

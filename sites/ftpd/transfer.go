@@ -97,6 +97,9 @@ func (s *session) begin(ctx context.Context, verb, path, opening string, p paylo
 	} else {
 		ctx, t.cancel = context.WithCancel(ctx)
 	}
+	if sink, ok := p.(*fileSink); ok {
+		sink.aborted = func() bool { return ctx.Err() != nil }
+	}
 	s.started(t)
 	s.reply(transferOpening, opening)
 	go t.run(ctx)
