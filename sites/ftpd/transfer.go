@@ -98,7 +98,7 @@ func (s *session) begin(ctx context.Context, verb, path, opening string, p paylo
 		ctx, t.cancel = context.WithCancel(ctx)
 	}
 	if sink, ok := p.(*fileSink); ok {
-		sink.aborted = func() bool { return ctx.Err() != nil }
+		sink.aborted = func() bool { return ctx.Err() != nil || s.ctl.hungUp() }
 	}
 	s.started(t)
 	s.reply(transferOpening, opening)

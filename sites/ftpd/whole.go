@@ -398,7 +398,7 @@ func (p *fileSink) takeName() error {
 			return err
 		}
 	}
-	// In the clear, the data of a user who is killed ends in order; but his control
+	// In the clear, the data of a user who is killed ends in order; but the control
 	// connection ends with it, and that is an abort (RFC 959 section 4.1.1, QUIT).
 	if p.aborted() {
 		return errAborted

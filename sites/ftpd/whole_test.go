@@ -510,3 +510,41 @@ func (b *bench) killed(input string, command []string, when func() bool) {
 	defer func() { _ = cmd.Process.Kill() }() // it is there until it is waited for
 	eventually(b.t, command[0]+" is at work", when)
 }
+
+// The end of the control connection makes a part of what looks like a whole file, even if
+// nothing else has read it yet.
+func TestHungUp(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	user, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := newControl(conn, patience)
+	if c.hungUp() {
+		t.Error("it is there")
+	}
+	if _, err := io.WriteString(user, "NOOP\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if in := c.next(maxLine, patience, nil); in.line != "NOOP" || c.hungUp() {
+		t.Errorf("%+v, and it has gone: %t", in, c.hungUp())
+	}
+	_ = user.Close()
+	if runtime.GOOS == "windows" {
+		return // which is not asked
+	}
+	eventually(t, "it has gone", c.hungUp)
+	_ = conn.Close()
+	if !c.hungUp() {
+		t.Error("it is not there at this end either")
+	}
+}
