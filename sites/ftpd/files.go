@@ -45,7 +45,10 @@ func relative(name string) string {
 func (s *session) refuse(name string, err error) {
 	var restart *restartError
 	var ranged *rangeError
+	var over *quotaError
 	switch {
+	case errors.As(err, &over):
+		s.reply(overQuota, name, over)
 	case errors.As(err, &ranged):
 		s.reply(badRange, ranged)
 	case errors.As(err, &restart):
@@ -190,10 +193,12 @@ func (s *session) rntoVerb(_ context.Context, arg string) {
 	if !ok {
 		return
 	}
+	gone := s.replacedSize(s.renameFrom, name)
 	if err := s.root.Rename(relative(s.renameFrom), relative(name)); err != nil {
 		s.reply(renameFailed, name, reason(err))
 		return
 	}
+	s.account.change(-gone)
 	if s.svc.sync {
 		// The folder that the file left is written with it, or later: a name too many is
 		// no loss.
@@ -203,6 +208,21 @@ func (s *session) rntoVerb(_ context.Context, arg string) {
 		}
 	}
 	s.reply(renamed, name)
+}
+
+// replacedSize is the size of the file that another one replaces by taking its name; "" is
+// one that is new.
+func (s *session) replacedSize(from, name string) int64 {
+	old, err := s.root.Lstat(relative(name))
+	if err != nil || !old.Mode().IsRegular() {
+		return 0
+	}
+	if from != "" {
+		if info, err := s.root.Lstat(relative(from)); err != nil || os.SameFile(info, old) {
+			return 0
+		}
+	}
+	return old.Size()
 }
 
 // sizeVerb performs SIZE (RFC 3659 section 4). The size in TYPE A would take

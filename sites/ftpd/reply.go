@@ -69,6 +69,7 @@ const (
 	nameExists
 	fileBusy
 	storageExhausted
+	overQuota
 	localError
 	renameFailed
 	nameNotAllowed
@@ -171,6 +172,7 @@ var replies = [...]phrase{
 	nameExists:       {[2]int{550, 455}, "%s: exists already"},
 	fileBusy:         {[2]int{450, 455}, "%s: %s"},
 	storageExhausted: {[2]int{452, 453}, "%s: no space left"},
+	overQuota:        {[2]int{552, 453}, "%s: %s"},
 	localError:       {[2]int{451, 455}, "%s: %s"},
 	renameFailed:     {[2]int{553, 456}, "%s: %s"},
 	nameNotAllowed:   {[2]int{553, 0}, "%s: %s"},

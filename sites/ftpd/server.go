@@ -31,6 +31,8 @@
 //     many hashes of passwords as there are processors are computed at a time.
 //   - A wrong password costs the host it came from time, and nobody else.
 //   - What a user has no right to do is not done, whatever the verb.
+//   - No command of a user leaves more below the user's root than User.Quota, but for what
+//     others store there meanwhile without this server.
 //   - A change of the settings ends no session, and is for those that come after it.
 //   - Serve returns only when every goroutine it started has ended.
 package ftpd
@@ -155,6 +157,7 @@ type Service struct {
 	ports     ports
 	board     board
 	holds     holds
+	accounts  accounts
 	passwords *passwords
 	numbers   atomic.Int64 // of the sessions
 	leaving   context.Context

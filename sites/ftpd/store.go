@@ -56,13 +56,28 @@ func (s *session) store(ctx context.Context, verb, arg string, open func(name st
 	if !ok || !s.dataReady(receiving) {
 		return
 	}
-	sink, err := open(name)
+	sink, err := s.admitted(ctx, func() (*fileSink, error) { return open(name) })
 	if err != nil {
 		s.setData(nil)
 		s.refuse(name, err)
 		return
 	}
 	s.begin(ctx, verb, name, "Receiving "+name, sink)
+}
+
+// admitted opens a file to receive into, if the user's quota lets anything be stored.
+func (s *session) admitted(ctx context.Context, open func() (*fileSink, error)) (*fileSink, error) {
+	if err := s.measure(ctx); err != nil {
+		return nil, err
+	}
+	sink, err := open()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.admit(sink); err != nil {
+		return nil, sink.settle(err)
+	}
+	return sink, nil
 }
 
 // errMayNotReplace is why a file that is there stays as it is.
@@ -90,7 +105,7 @@ func (s *session) stouVerb(ctx context.Context, arg string) {
 	err := fs.ErrExist
 	for i := 0; i < uniqueAttempts && errors.Is(err, fs.ErrExist); i++ {
 		name = base + "." + rand.Text()[:8]
-		sink, err = s.openUnique(name)
+		sink, err = s.admitted(ctx, func() (*fileSink, error) { return s.openUnique(name) })
 	}
 	if err != nil {
 		s.setData(nil)
@@ -139,10 +154,11 @@ type fileSink struct {
 	existed  bool     // there was one when the upload began
 	old      *os.File // what the part begins as; nil: nothing
 	aborted  func() bool
+	meter    *meter
 }
 
 func (s *session) sink(f *os.File, name string, created bool) *fileSink {
-	return &fileSink{root: s.root, name: name, f: f, image: s.image, sync: s.svc.sync, created: created}
+	return &fileSink{root: s.root, name: name, f: f, image: s.image, sync: s.svc.sync, created: created, meter: s.newMeter()}
 }
 
 // openSink opens a file to receive into, from an offset on; it creates it if
@@ -202,7 +218,7 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 	case !p.image:
 		return p.receiveASCII(conn)
 	case conn.private != nil && p.only != nil:
-		if err := copyPieces(p.f, io.LimitReader(conn, p.only.count())); err != nil {
+		if err := copyPieces(p.meter.into(p.f), io.LimitReader(conn, p.only.count())); err != nil {
 			return sinkFault(err)
 		}
 		if _, err := io.CopyN(io.Discard, conn, 1); err != nil && err != io.EOF {
@@ -210,25 +226,32 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 		}
 		return p.filled(t.bytes.Load())
 	case conn.private != nil:
-		return sinkFault(copyPieces(p.f, conn))
+		return sinkFault(copyPieces(p.meter.into(p.f), conn))
 	}
 	return p.receiveImage(t, conn.wire.TCPConn)
 }
 
 // position puts the file where the first byte goes.
 func (p *fileSink) position() error {
+	info, err := p.f.Stat()
+	if err != nil {
+		return err
+	}
+	p.meter.begin(p.start, info.Size())
 	if p.appending {
 		// Not O_APPEND: the system does not splice into such a file.
 		end, err := p.f.Seek(0, io.SeekEnd)
 		p.start = end
+		p.meter.begin(end, end)
 		return err
 	}
 	if p.only == nil {
 		if err := p.f.Truncate(p.start); err != nil {
 			return err
 		}
+		p.meter.cut(p.start)
 	}
-	_, err := p.f.Seek(p.start, io.SeekStart)
+	_, err = p.f.Seek(p.start, io.SeekStart)
 	return err
 }
 
@@ -247,6 +270,11 @@ func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
 		}
 		n, err := io.CopyN(to, conn, chunk)
 		t.bytes.Add(n)
+		if to != io.Discard {
+			if over := p.meter.wrote(n); over != nil {
+				return &fileError{over}
+			}
+		}
 		if err == io.EOF || to == io.Discard && n > 0 {
 			return p.filled(t.bytes.Load())
 		}
@@ -257,7 +285,7 @@ func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
 }
 
 func (p *fileSink) receiveASCII(conn *connection) error {
-	text := lines.FromNetwork(p.f)
+	text := lines.FromNetwork(p.meter.into(p.f))
 	_, err := io.Copy(text, conn)
 	if err != nil {
 		return sinkFault(errors.Join(err, text.Close()))
@@ -296,6 +324,8 @@ func (p *fileSink) settle(err error) error {
 	if undo && p.appending && p.moving && !p.created {
 		if terr := p.f.Truncate(p.start); terr != nil {
 			err = errors.Join(err, fmt.Errorf("cut back to %d bytes: %w", p.start, terr))
+		} else {
+			p.meter.cut(p.start)
 		}
 	}
 	if cerr := p.f.Close(); cerr != nil && err == nil {
@@ -305,6 +335,8 @@ func (p *fileSink) settle(err error) error {
 	if undo && p.created {
 		if rerr := p.root.Remove(relative(p.name)); rerr != nil {
 			err = errors.Join(err, fmt.Errorf("remove: %w", rerr))
+		} else {
+			p.meter.cut(0)
 		}
 	}
 	return err

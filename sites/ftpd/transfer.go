@@ -266,6 +266,7 @@ func (s *session) finishTransfer(e event) {
 	var connecting *connectError
 	var failed *handshakeError
 	var file *fileError
+	var over *quotaError
 	switch {
 	case e.err == nil:
 		s.reply(t.outcome, t.closing)
@@ -275,6 +276,8 @@ func (s *session) finishTransfer(e event) {
 		s.reply(handshakeFailed, failed.reason())
 	case errors.As(e.err, &connecting):
 		s.reply(cannotConnect, reason(connecting.err))
+	case errors.As(e.err, &over):
+		s.reply(overQuota, t.path, over)
 	case errors.As(e.err, &file) && storageFull(e.err):
 		s.reply(storageExhausted, t.path)
 	case errors.As(e.err, &file):

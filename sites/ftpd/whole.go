@@ -159,20 +159,24 @@ func (h *hold) opened(f *os.File) error {
 	return nil
 }
 
-// removePart removes the part that is there, if there is one that nobody writes to.
-func (h *hold) removePart() error {
+// removePart removes the part that is there, if there is one that nobody writes to, and
+// returns its size.
+func (h *hold) removePart() (size int64, err error) {
 	name := partName(h.base)
 	info, err := h.folder.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return 0, nil
 	}
 	if err == nil && h.holds.busy(info) {
 		err = errBusy
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = h.folder.Remove(name)
 	}
-	return h.folder.Remove(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // beyondLinks is the pathname of what a pathname leads to, if that is a link: its target is
@@ -280,7 +284,8 @@ func (s *session) openReplacement(h *hold, name string, restart int64, old fs.Fi
 			return nil, err
 		}
 	}
-	err := h.removePart()
+	freed, err := h.removePart()
+	s.account.change(-freed)
 	var f *os.File
 	if err == nil {
 		f, err = h.folder.OpenFile(partName(h.base), os.O_WRONLY|os.O_CREATE|os.O_EXCL, old.Mode().Perm())
@@ -292,6 +297,7 @@ func (s *session) openReplacement(h *hold, name string, restart int64, old fs.Fi
 	sink := s.sink(f, name, true)
 	sink.hold, sink.inPart, sink.replaces = h, true, true
 	sink.start, sink.old, sink.existed = restart, source, true
+	sink.meter.gone = old.Size()
 	if err := h.opened(f); err != nil {
 		return nil, sink.putOff(err)
 	}
@@ -320,7 +326,8 @@ func (p *fileSink) copyOld(conn *net.TCPConn) error {
 			return err
 		}
 		n, err := io.CopyN(p.f, p.old, min(left, chunkSize))
-		if left -= n; err != nil {
+		left -= n
+		if err = errors.Join(err, p.meter.wrote(n)); err != nil {
 			return &fileError{err} // also if the file has become shorter
 		}
 	}
@@ -353,6 +360,7 @@ func (p *fileSink) settlePart(err error) error {
 	}
 	_ = p.f.Close() // closed already, or no success is told
 	if err == nil {
+		p.meter.done()
 		return nil
 	}
 	var file *fileError
@@ -363,9 +371,13 @@ func (p *fileSink) settlePart(err error) error {
 	case !p.moving && !p.created, p.moving && !failed && !p.existed, errors.Is(err, errPartGone):
 		// It stays as it is.
 	case !p.created && (p.appending || p.start > 0):
-		undone = truncate(p.hold.folder, part, p.start)
+		if undone = truncate(p.hold.folder, part, p.start); undone == nil {
+			p.meter.cut(p.start)
+		}
 	default:
-		undone = p.hold.folder.Remove(part)
+		if undone = p.hold.folder.Remove(part); undone == nil {
+			p.meter.cut(0)
+		}
 	}
 	if undone != nil && !errors.Is(undone, fs.ErrNotExist) {
 		err = errors.Join(err, fmt.Errorf("undo: %w", undone))
@@ -453,7 +465,9 @@ func (s *session) deletePlain(name string) error {
 		}
 	}
 	if err == nil {
-		err = h.removePart()
+		var freed int64
+		freed, err = h.removePart()
+		s.account.change(-freed)
 	}
 	return err
 }
@@ -469,7 +483,13 @@ func (s *session) deleteNamed(name string) error {
 	case s.svc.holds.busy(info):
 		return errBusy
 	}
-	return s.root.Remove(relative(name))
+	if err := s.root.Remove(relative(name)); err != nil {
+		return err
+	}
+	if info.Mode().IsRegular() {
+		s.account.change(-info.Size())
+	}
+	return nil
 }
 
 // linkNew gives a file another name, which must be free, where the system cannot do so in
