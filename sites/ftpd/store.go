@@ -148,13 +148,13 @@ type fileSink struct {
 	only      *octets // of RANG: nothing else is touched; nil: there is no range
 	moving    bool    // the data connection was there and start is right
 
-	hold     *hold    // of the file, while uploads are whole; else nil
-	inPart   bool     // f is the file's part, which takes the name when it is complete
-	replaces bool     // and may take it from a file that has it
-	existed  bool     // there was one when the upload began
-	old      *os.File // what the part begins as; nil: nothing
-	aborted  func() bool
-	meter    *meter
+	hold     *hold       // of the file, while uploads are whole; else nil
+	inPart   bool        // f is the file's part, which takes the name when it is complete
+	replaces bool        // and may take it from a file that has it
+	existed  bool        // there was one when the upload began
+	old      *os.File    // what the part begins as; nil: nothing
+	aborted  func() bool // says whether the transfer was broken off, though all may have come
+	meter    *meter      // counts what is written
 }
 
 func (s *session) sink(f *os.File, name string, created bool) *fileSink {
