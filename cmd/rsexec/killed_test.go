@@ -26,6 +26,7 @@ import (
 type mortal struct {
 	*testing.T
 	root, password string
+	flags          []string // further ones
 	address        string
 	command        *exec.Cmd
 	conn           net.Conn
@@ -41,7 +42,7 @@ func (m *mortal) start(address string) {
 		m.Fatal(err)
 	}
 	serve := func(at string) error {
-		m.command = exec.Command(rsexec, "serve", "--listen", at, "--root", m.root, "--user", "u", "--password-file", m.password)
+		m.command = exec.Command(rsexec, append([]string{"serve", "--listen", at, "--root", m.root, "--user", "u", "--password-file", m.password}, m.flags...)...)
 		m.address, _, err = ftptest.Serving(m.command)
 		return err
 	}
@@ -115,8 +116,8 @@ func (m *mortal) begin(line string) net.Conn {
 	return conn
 }
 
-// cut begins to upload text, and kills the server as soon as it has stored n bytes.
-func (m *mortal) cut(name string, text []byte, n int) {
+// cut begins to upload text, and kills the server as soon as it has stored n bytes in a file.
+func (m *mortal) cut(name, file string, text []byte, n int) {
 	m.Helper()
 	conn := m.begin("STOR " + name)
 	gone := make(chan struct{})
@@ -124,7 +125,7 @@ func (m *mortal) cut(name string, text []byte, n int) {
 		defer close(gone)
 		_, _ = conn.Write(text) // fails when the server is killed
 	}()
-	m.grown(name, n)
+	m.grown(file, n)
 	m.kill()
 	<-gone
 	_ = conn.Close() // the other end is gone
@@ -147,6 +148,14 @@ func (m *mortal) grown(name string, n int) {
 // resume goes on from what SIZE says is there, if anything is, to the end of text.
 func (m *mortal) resume(name string, text []byte) (from int) {
 	m.Helper()
+	from = m.resent(name, text)
+	m.expect("226 ")
+	return from
+}
+
+// resent is resume without the last reply.
+func (m *mortal) resent(name string, text []byte) (from int) {
+	m.Helper()
 	m.send("SIZE " + name)
 	reply := m.expect("")
 	if size, found := strings.CutPrefix(reply, "213 "); found {
@@ -165,7 +174,6 @@ func (m *mortal) resume(name string, text []byte) (from int) {
 	if err := conn.Close(); err != nil {
 		m.Fatal(err)
 	}
-	m.expect("226 ")
 	return from
 }
 
@@ -216,12 +224,13 @@ func newMortal(t *testing.T) *mortal {
 }
 
 // TestKilledUpload kills a server in mid-upload, 100 times: under the file's own name, as
-// most clients upload, and under another until it is whole, as this shell does. What is
-// there is the beginning of what was sent, the upload goes on behind it, and what the
-// shell replaces is the old file or the new one at every moment.
+// most clients upload, under another until it is whole, as this shell does, and with
+// --whole. What is there is the beginning of what was sent, the upload goes on behind it,
+// and what the shell replaces is the old file or the new one at every moment; with --whole
+// every file is that, or absent.
 func TestKilledUpload(t *testing.T) {
 	t.Parallel()
-	const rounds, size = 100, 3 << 20
+	const rounds, size = 50, 3 << 20 // for --whole as many again
 	source := rand.NewChaCha8([32]byte{1})
 	random := rand.New(source)
 	m := newMortal(t)
@@ -235,7 +244,7 @@ func TestKilledUpload(t *testing.T) {
 			}
 		}
 		sent := 1 + random.IntN(size-1)
-		m.cut(partial, text[:sent], 1+random.IntN(sent))
+		m.cut(partial, partial, text[:sent], 1+random.IntN(sent))
 		left, err := os.ReadFile(filepath.Join(m.root, partial))
 		if err != nil || len(left) == 0 || len(left) > sent || !bytes.HasPrefix(text, left) {
 			t.Fatalf("round %d: what is left are %d bytes that nobody sent like this, %v", round, len(left), err)
@@ -272,6 +281,59 @@ func TestKilledUpload(t *testing.T) {
 			}
 		}
 		if err := os.Remove(filepath.Join(m.root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.kill()
+
+	m.flags = []string{"--whole"}
+	m.start("")
+	const part = ".f.rsexec-part"
+	for round := range rounds {
+		text, sent := randomText(source, size), 1+random.IntN(size-1)
+		var old []byte // nil: there is none
+		if round%2 == 1 {
+			old = text[:random.IntN(size)]
+			if err := os.WriteFile(filepath.Join(m.root, "f"), old, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m.cut("f", part, text[:sent], 1+random.IntN(sent))
+		left, err := os.ReadFile(filepath.Join(m.root, part))
+		if err != nil || len(left) == 0 || len(left) > sent || !bytes.HasPrefix(text, left) {
+			t.Fatalf("round %d: what is left are %d bytes that nobody sent like this, %v", round, len(left), err)
+		}
+		want, names := len(left), part
+		if old != nil {
+			want, names = len(old), part+" f"
+			m.holds("f", old)
+		}
+		if got := m.names(); got != names {
+			t.Fatalf("round %d: the files are %s", round, got)
+		}
+		m.start("")
+		if round%4 < 2 {
+			if from := m.resume("f", text); from != want {
+				t.Fatalf("round %d: SIZE is %d, want %d", round, from, want)
+			}
+		} else { // or it is killed when everything has come
+			m.resent("f", text)
+			m.kill()
+			if got := m.names(); got != names && got != "f" {
+				t.Fatalf("round %d: the files are %s", round, got)
+			} else if old != nil {
+				m.holds("f", old, text)
+			} else if got == "f" {
+				m.holds("f", text)
+			}
+			m.start("")
+			m.resume("f", text)
+		}
+		m.holds("f", text)
+		if got := m.names(); got != "f" {
+			t.Fatalf("round %d: the files are %s", round, got)
+		}
+		if err := os.Remove(filepath.Join(m.root, "f")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -46,6 +46,7 @@ type serveCommand struct {
 	PublicAddress string   `help:"The IPv4 address that it tells for them, where an address translator is before it." placeholder:"ADDR"`
 	Dialect       string   `help:"Which commands and reply codes are spoken: modern, or those of 1973 with the proposal of RFC 438 or RFC 478." enum:"modern,rfc438,rfc478" default:"modern"`
 	Sync          string   `help:"Whether a file is on disk before its transfer is said to be complete: file, or none." enum:"file,none" default:"file"`
+	Whole         bool     `help:"Keep what is uploaded under a name of its own, .NAME.rsexec-part, until it is complete: nobody sees half a file."`
 	TLSCert       string   `name:"tls-cert" help:"The file with this site's certificate in PEM, and those that certify it; with it the site has TLS." placeholder:"FILE"`
 	TLSKey        string   `name:"tls-key" help:"The file with the certificate's key in PEM, if it is not in the same file." type:"existingfile" placeholder:"FILE"`
 	SelfSigned    bool     `help:"Make a certificate that certifies itself, if there is none yet, and print its SHA-256, by which others know it."`
@@ -237,7 +238,7 @@ func (s *serveCommand) settings(password string) (*siteSettings, error) {
 		}
 	}
 	settings := &siteSettings{
-		Listen: []string{s.Listen}, Dialect: s.Dialect, AllowPeers: s.AllowPeer, PassivePorts: s.PassivePorts, PublicAddress: s.PublicAddress, Sync: s.Sync, Metrics: s.Metrics,
+		Listen: []string{s.Listen}, Dialect: s.Dialect, AllowPeers: s.AllowPeer, PassivePorts: s.PassivePorts, PublicAddress: s.PublicAddress, Sync: s.Sync, Whole: s.Whole, Metrics: s.Metrics,
 		TLS:    tlsSettings{s.TLSCert, s.TLSKey, s.SelfSigned, s.TLSRequire, s.Implicit, s.TLSPeer},
 		Limits: limitSettings{Sessions: &s.MaxSessions, SessionsPerHost: &s.MaxSessionsPerHost, Idle: duration(s.IdleTimeout), RestartWait: duration(s.RestartWait)},
 		User:   map[string]userSettings{s.User: {Root: s.Root, Rights: s.Rights}}, password: password,

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"math"
 	"math/big"
 	"net"
 	"net/netip"
@@ -26,6 +27,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/pelletier/go-toml/v2"
 
 	"rsexec/sites"
@@ -42,6 +44,7 @@ type siteSettings struct {
 	PassivePorts  string                   `toml:"passive-ports"`
 	PublicAddress string                   `toml:"public-address"`
 	Sync          string                   `toml:"sync"` // file or none; file if it is empty
+	Whole         bool                     `toml:"whole"`
 	Metrics       string                   `toml:"metrics"`
 	TLS           tlsSettings              `toml:"tls"`
 	Limits        limitSettings            `toml:"limits"`
@@ -80,6 +83,7 @@ type groupSettings struct {
 	Root     string   `toml:"root"` // {user} in it is the user's name
 	Rights   []string `toml:"rights"`
 	Sessions int      `toml:"sessions"`
+	Quota    *size    `toml:"quota"` // of each of them; nil, and 0, is none
 }
 
 type userSettings struct {
@@ -88,6 +92,23 @@ type userSettings struct {
 	Root     string   `toml:"root"`
 	Rights   []string `toml:"rights"`
 	Sessions int      `toml:"sessions"`
+	Quota    *size    `toml:"quota"`
+}
+
+// size is a number of bytes as 10GB or 512MiB.
+type size int64
+
+// UnmarshalText reads a size.
+func (s *size) UnmarshalText(text []byte) error {
+	v, err := humanize.ParseBytes(string(text))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is no size, such as 10GB or 512MiB", text)
+	case v > math.MaxInt64:
+		return fmt.Errorf("%s is more than there can be", text)
+	}
+	*s = size(v)
+	return nil
 }
 
 // duration is a time as 5m or 1h30m.
@@ -179,7 +200,7 @@ func (s *siteSettings) server(log *slog.Logger) (server ftpd.Server, err error) 
 	wrong := func(what string, err error) (ftpd.Server, error) {
 		return server, &sites.Error{Op: "serve", Kind: sites.Usage, Err: fmt.Errorf("%s: %w", what, err)}
 	}
-	server = ftpd.Server{Hosts: s.Hosts, Dialect: ftpd.Dialect(s.Dialect), Logger: log, Limits: s.Limits.limits(), IdleTimeout: time.Duration(s.Limits.Idle)}
+	server = ftpd.Server{Hosts: s.Hosts, Dialect: ftpd.Dialect(s.Dialect), Whole: s.Whole, Logger: log, Limits: s.Limits.limits(), IdleTimeout: time.Duration(s.Limits.Idle)}
 	for _, name := range slices.Sorted(maps.Keys(s.User)) {
 		u, err := s.user(name)
 		if err != nil {
@@ -231,6 +252,9 @@ func (s *siteSettings) user(name string) (ftpd.User, error) {
 		return ftpd.User{}, errors.New("no right at all: leave the user out")
 	}
 	user := ftpd.User{Name: name, Password: s.password, Hash: u.Password, Root: s.rootOf(name, u), Rights: rights, Sessions: cmp.Or(u.Sessions, group.Sessions)}
+	if quota := cmp.Or(u.Quota, group.Quota); quota != nil {
+		user.Quota = int64(*quota)
+	}
 	if s.password == "" {
 		if err := ftpd.CheckHash(u.Password); err != nil {
 			return user, errors.New("password has to be a hash, which rsexec serve passwd makes")

@@ -53,6 +53,7 @@ listen = ["127.0.0.1:0", "[::1]:0"]
 allow-peers = ["192.0.2.0/24", "198.51.100.7"]
 passive-ports = "50000-50099"
 public-address = "203.0.113.7"
+whole = true
 
 [tls]
 certificate = "own.pem"
@@ -68,6 +69,7 @@ idle = "10m"
 root = "home/{user}"
 rights = ["read", "list"]
 sessions = 2
+quota = "10GB"
 
 [user.ann]
 password = %[1]q
@@ -79,6 +81,13 @@ group = "staff"
 root = "all"
 rights = ["read", "write", "list"]
 sessions = 9
+quota = "512 MiB"
+
+[user.cy]
+password = %[1]q
+group = "staff"
+root = "all"
+quota = "0"
 `, hash), "home/ann", "all")
 	dir := filepath.Dir(file)
 	settings, err := readSettings(file)
@@ -96,8 +105,9 @@ sessions = 9
 		t.Fatal(err)
 	}
 	want := []ftpd.User{
-		{Name: "ann", Hash: hash, Root: filepath.Join(dir, "home", "ann"), Rights: ftpd.Read | ftpd.List, Sessions: 2},
-		{Name: "b.lee", Hash: hash, Root: filepath.Join(dir, "all"), Rights: ftpd.Read | ftpd.Write | ftpd.List, Sessions: 9},
+		{Name: "ann", Hash: hash, Root: filepath.Join(dir, "home", "ann"), Rights: ftpd.Read | ftpd.List, Sessions: 2, Quota: 10_000_000_000},
+		{Name: "b.lee", Hash: hash, Root: filepath.Join(dir, "all"), Rights: ftpd.Read | ftpd.Write | ftpd.List, Sessions: 9, Quota: 512 << 20},
+		{Name: "cy", Hash: hash, Root: filepath.Join(dir, "all"), Rights: ftpd.Read | ftpd.List, Sessions: 2},
 	}
 	for i, u := range server.Users {
 		if u != want[i] {
@@ -109,6 +119,9 @@ sessions = 9
 	}
 	if fmt.Sprint(server.AllowPeers, server.PassivePorts, server.PublicAddress) != "[192.0.2.0/24 198.51.100.7/32] {50000 50099} 203.0.113.7" {
 		t.Error(server.AllowPeers, server.PassivePorts, server.PublicAddress)
+	}
+	if !server.Whole {
+		t.Error("uploads are not whole")
 	}
 	if server.TLS == nil || !server.RequireTLS || len(settings.pin) != 64 {
 		t.Errorf("TLS %v, required %v, pin %q", server.TLS, server.RequireTLS, settings.pin)
@@ -154,6 +167,10 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		"allow-peers = [\"x\"]\n" + good:                        "allowed peer x",
 		"[tls]\nrequired = true\n" + good:                       "TLS needs a certificate",
 		"[limits]\nidle = \"soon\"\n" + good:                    "serve.toml:2",
+		good + "quota = \"much\"\n":                             `"much" is no size`,
+		good + "quota = \"-1GB\"\n":                             "serve.toml:4",
+		good + "quota = \"16EB\"\n":                             "16EB is more than there can be",
+		"[group.g]\nquota = \"10 apples\"\n" + good:             "serve.toml:2",
 		"[limits]\nidle = \"-1s\"\n" + good:                     "serve.toml:2",
 	} {
 		command := parsedServe(t, []string{"--config", settingsFile(t, text)})
@@ -327,7 +344,7 @@ func TestServeSignals(t *testing.T) {
 
 // TestServeStatus looks at a server from outside while somebody uploads.
 func TestServeStatus(t *testing.T) {
-	file := settingsFile(t, fmt.Sprintf("listen = [\"127.0.0.1:0\"]\nmetrics = \"127.0.0.1:0\"\n[user.u]\nroot = \"root\"\npassword = %q\n", hashed(t, "p")), "root")
+	file := settingsFile(t, fmt.Sprintf("listen = [\"127.0.0.1:0\"]\nmetrics = \"127.0.0.1:0\"\n[user.u]\nroot = \"root\"\npassword = %q\nquota = \"1GB\"\n", hashed(t, "p")), "root")
 	s := serveConfig(t, file)
 	conn, replies, last := s.speak(t, "USER u", "PASS p", "TYPE I", "EPSV")
 	_, port, _ := strings.Cut(last, "(|||")
@@ -357,7 +374,7 @@ func TestServeStatus(t *testing.T) {
 			t.Fatal(shown.String())
 		}
 	}
-	for _, want := range []string{"1 files on their way", "1 logins and 1 wrong passwords", "STOR /f  3.0 MiB", "with " + data.LocalAddr().String(), conn.LocalAddr().String()} {
+	for _, want := range []string{"1 files on their way", "1 logins and 1 wrong passwords", "3.0 MiB in " + filepath.Join(filepath.Dir(file), "root"), "STOR /f  3.0 MiB", "with " + data.LocalAddr().String(), conn.LocalAddr().String()} {
 		if !strings.Contains(shown.String(), want) {
 			t.Errorf("%s\nlacks %s", shown.String(), want)
 		}
@@ -371,7 +388,7 @@ func TestServeStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"\nrsexec_received_bytes_total 3145728\n", "\nrsexec_transfers 1\n", "\nrsexec_failed_logins_total 1\n", "\nprocess_resident_memory_bytes "} {
+	for _, want := range []string{"\nrsexec_received_bytes_total 3145728\n", "\nrsexec_transfers 1\n", "\nrsexec_failed_logins_total 1\n", "\nrsexec_used_bytes{root=\"", "\nprocess_resident_memory_bytes "} {
 		if !strings.Contains("\n"+string(text), want) {
 			t.Errorf("%s\nlacks %q", text, want)
 		}

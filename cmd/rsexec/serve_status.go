@@ -62,6 +62,9 @@ func tell(ctx context.Context, listener net.Listener, status func() ftpd.Status)
 				metrics.WriteCounterUint64(w, f.name, uint64(f.value(s)))
 			}
 		}
+		for _, root := range s.Roots {
+			metrics.WriteGaugeUint64(w, fmt.Sprintf("rsexec_used_bytes{root=%q}", root.Root), uint64(max(0, root.Used)))
+		}
 		metrics.WriteProcessMetrics(w)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -183,5 +186,11 @@ func printStatus(out io.Writer, s processStatus, now time.Time) error {
 		}
 		fmt.Fprintln(table)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, root := range s.Roots {
+		fmt.Fprintf(out, "%s in %s\n", humanize.IBytes(uint64(max(0, root.Used))), sites.Printable(root.Root))
+	}
+	return nil
 }

@@ -12,6 +12,13 @@ import (
 type Status struct {
 	Sessions []SessionStatus // the oldest first
 	Counts   Counts
+	Roots    []RootStatus // those of users who have a quota, as far as they have been looked at
+}
+
+// RootStatus is what there is below the root of users.
+type RootStatus struct {
+	Root string
+	Used int64 // bytes
 }
 
 // SessionStatus is what a session does.
@@ -94,7 +101,7 @@ func (v *Service) Status() Status {
 	b := &v.board
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := Status{Counts: b.counts}
+	s := Status{Counts: b.counts, Roots: v.accounts.usage()}
 	for _, n := range b.sessions {
 		shown := n.SessionStatus
 		if t := n.running; t != nil {

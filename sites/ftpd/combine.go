@@ -27,7 +27,11 @@ func (s *session) combVerb(ctx context.Context, arg string) {
 			return
 		}
 	}
-	c := &combination{root: s.root, name: names[0]}
+	if err := s.measure(ctx); err != nil {
+		s.refuse(names[0], err)
+		return
+	}
+	c := &combination{root: s.root, name: names[0], meter: s.newMeter()}
 	for _, name := range names[1:] {
 		info, err := s.root.Stat(relative(name))
 		if err == nil && !info.Mode().IsRegular() {
@@ -42,6 +46,7 @@ func (s *session) combVerb(ctx context.Context, arg string) {
 			return
 		}
 		c.parts = append(c.parts, part{name, info})
+		c.meter.gone += info.Size()
 	}
 	// As a copy does, the target has the permissions of what is in it.
 	var err error
@@ -60,6 +65,7 @@ func (s *session) combVerb(ctx context.Context, arg string) {
 		return
 	}
 	c.start = info.Size()
+	c.meter.begin(c.start, c.start)
 	t := &transfer{record: "copy", verb: "COMB", path: c.name, outcome: fileActionDone,
 		closing: "Combined into " + c.name, events: make(chan event, 1)}
 	ctx, t.cancel = context.WithCancel(ctx)
@@ -105,6 +111,7 @@ type combination struct {
 	created bool
 	start   int64 // its size before
 	parts   []part
+	meter   *meter
 	kept    bool // a part was deleted: it cannot be what it was
 }
 
@@ -186,7 +193,10 @@ func (c *combination) appendPart(ctx context.Context, t *transfer, p *part) erro
 		n, err := io.CopyN(c.f, f, chunkSize)
 		size += n
 		t.bytes.Add(n)
+		over := c.meter.wrote(n)
 		switch {
+		case over != nil:
+			return over
 		case err == io.EOF && size != p.info.Size():
 			return &partError{p.name, "has changed meanwhile"}
 		case err == io.EOF:
@@ -216,6 +226,7 @@ func (c *combination) deleteParts() error {
 		switch {
 		case err == nil:
 			c.kept = true
+			c.meter.account.change(-p.info.Size())
 		case !c.kept:
 			return &partError{p.name, reason(err)}
 		case left == nil:
@@ -231,6 +242,8 @@ func (c *combination) settle(err error) error {
 	if undo && !c.created {
 		if terr := c.f.Truncate(c.start); terr != nil {
 			err = errors.Join(err, fmt.Errorf("cut back to %d bytes: %w", c.start, terr))
+		} else {
+			c.meter.cut(c.start)
 		}
 	}
 	if cerr := c.f.Close(); cerr != nil && err == nil {
@@ -239,6 +252,8 @@ func (c *combination) settle(err error) error {
 	if undo && c.created {
 		if rerr := c.root.Remove(relative(c.name)); rerr != nil {
 			err = errors.Join(err, fmt.Errorf("remove: %w", rerr))
+		} else {
+			c.meter.cut(0)
 		}
 	}
 	return err

@@ -156,7 +156,7 @@ func (s *site) combining(names ...string) *combination {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = root.Close() })
-	c := &combination{root: root, name: "/new", created: true}
+	c := &combination{meter: &meter{account: &account{}}, root: root, name: "/new", created: true}
 	if c.f, err = root.Create("new"); err != nil {
 		s.t.Fatal(err)
 	}

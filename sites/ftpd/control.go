@@ -82,6 +82,16 @@ func (c *control) hurry() {
 	_ = c.tcp.SetWriteDeadline(time.Now().Add(farewellTime))
 }
 
+// hungUp says whether the user has closed the connection, before anybody has read so far.
+func (c *control) hungUp() bool {
+	tcp, ok := c.tcp.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	raw, err := tcp.SyscallConn()
+	return err != nil || hungUp(raw)
+}
+
 // endBy makes next, a handshake and, but for a farewell, writing end by t; or lets them
 // take their time, if t is zero.
 func (c *control) endBy(t time.Time) {

@@ -51,17 +51,26 @@ func (s *session) siteCPTO(ctx context.Context, arg string) {
 	if !ok {
 		return
 	}
-	source, _, err := s.openSource(from, 0)
+	if err := s.measure(ctx); err != nil {
+		s.refuse(name, err)
+		return
+	}
+	source, size, err := s.openSource(from, 0)
 	if err != nil {
 		s.refuse(from, err)
 		return
 	}
-	c, err := s.openCopy(source, name)
+	gone := s.replacedSize("", name)
+	var c *fileCopy
+	if err = s.fits(size, gone); err == nil {
+		c, err = s.openCopy(source, name)
+	}
 	if err != nil {
 		_ = source.Close() // nothing was written to it
 		s.refuse(name, err)
 		return
 	}
+	c.meter.gone = gone
 	t := &transfer{record: "copy", verb: "SITE CPTO", path: name, outcome: fileActionDone,
 		closing: "Copied " + from + " to " + name, events: make(chan event, 1)}
 	ctx, t.cancel = context.WithCancel(ctx)
@@ -81,6 +90,7 @@ type fileCopy struct {
 	partial string
 	name    string
 	sync    bool
+	meter   *meter
 }
 
 // openCopy makes the file that source is copied to. It has no permissions that source
@@ -93,7 +103,7 @@ func (s *session) openCopy(source *os.File, name string) (*fileCopy, error) {
 	if err := s.replaceable(name); err != nil {
 		return nil, err
 	}
-	c := &fileCopy{root: s.root, source: source, partial: path.Join(path.Dir(name), ".copy."+rand.Text()), name: name, sync: s.svc.sync}
+	c := &fileCopy{root: s.root, source: source, partial: path.Join(path.Dir(name), ".copy."+rand.Text()), name: name, sync: s.svc.sync, meter: s.newMeter()}
 	if c.f, err = createUnnamed(s.root, path.Dir(name), info.Mode().Perm()); err != nil {
 		c.named = true
 		c.f, err = s.root.OpenFile(relative(c.partial), os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
@@ -137,7 +147,10 @@ func (c *fileCopy) move(ctx context.Context, t *transfer) error {
 	for ctx.Err() == nil {
 		n, err := io.CopyN(c.f, c.source, chunkSize)
 		t.bytes.Add(n)
+		over := c.meter.wrote(n)
 		switch {
+		case over != nil:
+			return &fileError{over}
 		case err == io.EOF:
 			return nil
 		case err != nil:
@@ -175,6 +188,11 @@ func (c *fileCopy) settle(err error) error {
 		if rerr := c.root.Remove(relative(c.partial)); rerr != nil {
 			err = errors.Join(err, fmt.Errorf("remove: %w", rerr))
 		}
+	}
+	if err == nil {
+		c.meter.done()
+	} else {
+		c.meter.cut(0) // its bytes go with it
 	}
 	if err == nil && c.sync {
 		if serr := syncFolder(c.root, c.name); serr != nil {

@@ -51,13 +51,18 @@ func relative(name string) string {
 func (s *session) refuse(name string, err error) {
 	var restart *restartError
 	var ranged *rangeError
+	var over *quotaError
 	switch {
+	case errors.As(err, &over):
+		s.reply(overQuota, name, over)
 	case errors.As(err, &ranged):
 		s.reply(badRange, ranged)
 	case errors.As(err, &restart):
 		s.reply(badRestart, restart)
 	case errors.Is(err, errNotPlain):
 		s.reply(notPlainFile, name)
+	case errors.Is(err, errBusy):
+		s.reply(fileBusy, name, errBusy)
 	case errors.Is(err, fs.ErrNotExist):
 		s.reply(notFound, name)
 	case errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTEMPTY): // which is an ErrExist to Go
@@ -132,22 +137,30 @@ func (s *session) remove(arg string, directory bool) (name string, ok bool) {
 	if name, ok = s.pathname(arg); !ok {
 		return "", false
 	}
-	info, err := s.root.Lstat(relative(name))
+	var err error
 	switch {
-	case err != nil:
 	case name == "/":
 		err = fs.ErrPermission
-	case directory && !info.IsDir():
-		err = errors.New("not a directory")
-	case !directory && info.IsDir():
-		err = errNotPlain
+	case directory:
+		err = s.removeDirectory(name)
 	default:
-		err = s.root.Remove(relative(name))
+		err = s.deletePlain(name)
 	}
 	if err != nil {
 		s.refuse(name, err)
 	}
 	return name, err == nil
+}
+
+func (s *session) removeDirectory(name string) error {
+	info, err := s.root.Lstat(relative(name))
+	if err == nil && !info.IsDir() {
+		err = errors.New("not a directory")
+	}
+	if err != nil {
+		return err
+	}
+	return s.root.Remove(relative(name))
 }
 
 func (s *session) rmdVerb(_ context.Context, arg string) {
@@ -186,10 +199,12 @@ func (s *session) rntoVerb(_ context.Context, arg string) {
 	if !ok {
 		return
 	}
+	gone := s.replacedSize(s.renameFrom, name)
 	if err := s.root.Rename(relative(s.renameFrom), relative(name)); err != nil {
 		s.reply(renameFailed, name, reason(err))
 		return
 	}
+	s.account.change(-gone)
 	if s.svc.sync {
 		// The folder that the file left is written with it, or later: a name too many is
 		// no loss.
@@ -201,8 +216,24 @@ func (s *session) rntoVerb(_ context.Context, arg string) {
 	s.reply(renamed, name)
 }
 
+// replacedSize is the size of the file that another one replaces by taking its name; "" is
+// one that is new.
+func (s *session) replacedSize(from, name string) int64 {
+	old, err := s.root.Lstat(relative(name))
+	if err != nil || !old.Mode().IsRegular() {
+		return 0
+	}
+	if from != "" {
+		if info, err := s.root.Lstat(relative(from)); err != nil || os.SameFile(info, old) {
+			return 0
+		}
+	}
+	return old.Size()
+}
+
 // sizeVerb performs SIZE (RFC 3659 section 4). The size in TYPE A would take
-// reading the whole file.
+// reading the whole file. Of a file of which there is only the part that a broken upload has
+// left it tells where to go on; MLST and the listings tell what is there, and that is not.
 func (s *session) sizeVerb(_ context.Context, arg string) {
 	name, ok := s.pathname(arg)
 	if !ok {
@@ -213,6 +244,11 @@ func (s *session) sizeVerb(_ context.Context, arg string) {
 		return
 	}
 	info, err := s.root.Stat(relative(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		if part, perr := s.part(name); perr == nil {
+			info, err = part, nil
+		}
+	}
 	if err == nil && !info.Mode().IsRegular() {
 		err = errNotPlain
 	}

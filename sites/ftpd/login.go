@@ -63,6 +63,7 @@ func (s *session) passVerb(ctx context.Context, arg string) {
 		return
 	}
 	s.user, s.root, s.cwd, s.failures = u, root, "/", 0
+	s.account = s.svc.accounts.of(u.Root)
 	s.svc.board.change(s.id, func(n *notice, c *Counts) { n.User, n.TLS, c.Logins = u.Name, s.secured, c.Logins+1 })
 	s.ctl.endBy(time.Time{})
 	s.log.Info("login", "user", u.Name, "tls", s.secured)
@@ -107,7 +108,7 @@ func (s *session) logout() {
 		}
 	}
 	s.user, s.root, s.userName, s.cwd = nil, nil, "", "/"
-	s.restart, s.rang, s.copyFrom = 0, nil, ""
+	s.restart, s.rang, s.copyFrom, s.announced = 0, nil, "", 0
 }
 
 // reinVerb performs REIN: as if the control connection had just been opened. Over TLS

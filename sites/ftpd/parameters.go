@@ -77,8 +77,6 @@ func (s *session) typeVerb(_ context.Context, arg string) {
 	s.reply(done, "TYPE is "+arg)
 }
 
-func (s *session) alloVerb(context.Context, string) { s.reply(superfluous, "ALLO") }
-
 // restVerb performs REST (RFC 3659 section 5). The offset is for the next RETR
 // or STOR only; any transfer command uses it up.
 func (s *session) restVerb(_ context.Context, arg string) {

@@ -148,12 +148,17 @@ func lftpQuote(word string) string { return `"` + backslashed.Replace(word) + `"
 // lftp performs commands at the site.
 func lftp(b *bench, commands ...string) (stdout, stderr string) {
 	b.t.Helper()
+	return b.run(lftpScript(b, commands...), "lftp", "--norc")
+}
+
+// lftpScript has lftp perform commands at the site.
+func lftpScript(b *bench, commands ...string) string {
 	settings := []string{"set cmd:fail-exit yes", "set net:max-retries 1", "set net:timeout 20", "set xfer:clobber yes", "set ssl:ca-file " + b.trusted}
 	if b.route.tls {
 		settings = append(settings, "set ftp:ssl-force yes", "set ftp:ssl-protect-data yes")
 	}
 	settings = append(settings, "open -u u,p "+b.base())
-	return b.run(strings.Join(append(settings, commands...), "\n")+"\n", "lftp", "--norc")
+	return strings.Join(append(settings, commands...), "\n") + "\n"
 }
 
 func performLftp(b *bench, steps []step) {

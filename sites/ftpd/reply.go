@@ -71,7 +71,9 @@ const (
 	noRight
 	notPlainFile
 	nameExists
+	fileBusy
 	storageExhausted
+	overQuota
 	localError
 	renameFailed
 	nameNotAllowed
@@ -174,7 +176,9 @@ var replies = [...]phrase{
 	noRight:          {[2]int{550, 451}, "Permission denied: %s needs the right to %s"},
 	notPlainFile:     {[2]int{550, 451}, "%s: not a regular file"},
 	nameExists:       {[2]int{550, 455}, "%s: exists already"},
+	fileBusy:         {[2]int{450, 455}, "%s: %s"},
 	storageExhausted: {[2]int{452, 453}, "%s: no space left"},
+	overQuota:        {[2]int{552, 453}, "%s: %s"},
 	localError:       {[2]int{451, 455}, "%s: %s"},
 	renameFailed:     {[2]int{553, 456}, "%s: %s"},
 	nameNotAllowed:   {[2]int{553, 0}, "%s: %s"},

@@ -18,6 +18,8 @@
 //   - A digest is of the bytes that RETR in TYPE I would have sent, and ends with its
 //     session.
 //   - A store after RANG touches no byte outside the range.
+//   - With Server.Whole a file that STOR names is the old one, or absent, or the whole new
+//     one, however the server ends, and one upload at a time goes to it.
 //   - A copy within the site has its name only when it is whole, and ends with its
 //     session.
 //   - COMB deletes a part only when all parts are stored in the target; else the target is
@@ -29,6 +31,8 @@
 //     many hashes of passwords as there are processors are computed at a time.
 //   - A wrong password costs the host it came from time, and nobody else.
 //   - What a user has no right to do is not done, whatever the verb.
+//   - No command of a user leaves more below the user's root than User.Quota, but for what
+//     others store there meanwhile without this server.
 //   - A change of the settings ends no session, and is for those that come after it.
 //   - A connection that a retired service accepted has a session.
 //   - Serve returns only when every goroutine it started has ended.
@@ -102,6 +106,13 @@ type Server struct {
 	// within the site and with a rename.
 	Sync bool
 
+	// Whole has what STOR brings in a file of the server's own, .NAME.rsexec-part, until it is
+	// complete: then that takes the name, and nobody ever sees half a file under it. What a
+	// broken upload of a new file has left goes on by REST or APPE. Names that users
+	// themselves give to what is not complete, as NAME.part, are stored to as they are; so
+	// is a file to which APPE adds, or into which RANG leads.
+	Whole bool
+
 	// Logger gets one record "transfer" for each transfer, one "digest" for each digest,
 	// one "copy" for each copy and each COMB that was begun and one "login" for each login,
 	// at Info; one "login failed" for each that was refused, at Warn; and one "command" for
@@ -147,6 +158,8 @@ type Service struct {
 	failures  failures
 	ports     ports
 	board     board
+	holds     holds
+	accounts  accounts
 	passwords *passwords
 	numbers   atomic.Int64 // of the sessions
 	leaving   context.Context
@@ -227,6 +240,7 @@ type settings struct {
 	requireTLS  bool
 	implicit    bool
 	sync        bool
+	whole       bool
 	dialect     dialect
 	verbs       map[string]verb
 	order       []string // the verbs in the order of the table
@@ -247,6 +261,7 @@ func (s *Server) resolve(v *Service) (*settings, error) {
 		requireTLS:  s.RequireTLS,
 		implicit:    s.Implicit,
 		sync:        s.Sync,
+		whole:       s.Whole,
 		log:         s.Logger,
 		idleTimeout: s.IdleTimeout,
 		dataTimeout: s.DataTimeout,

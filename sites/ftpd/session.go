@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -72,7 +73,8 @@ type session struct {
 	failures int       // wrong passwords
 	user     *User     // nil: not logged in
 	root     *os.Root
-	cwd      string // absolute, clean
+	account  *account // of the root
+	cwd      string   // absolute, clean
 
 	image      bool // TYPE I or L 8; else TYPE A
 	restart    int64
@@ -88,6 +90,9 @@ type session struct {
 	pbsz    bool // PBSZ was given
 	private bool // PROT P
 	sscn    bool // SSCN ON
+
+	announced int64          // by ALLO, of the next upload; 0: nothing
+	walks     sync.WaitGroup // of the root, that this session has begun
 
 	block    bool        // MODE B
 	keep     bool        // OPTS MODE B KEEP
@@ -166,6 +171,7 @@ func (s *session) run(ctx context.Context) {
 	<-readerEnded
 	s.ctl.drain()
 	_ = s.ctl.conn.Close() // all replies that could be written have been
+	s.walks.Wait()
 }
 
 // ending says whether the service ends, and not the session alone.

@@ -25,6 +25,19 @@ func keepUrgentInline(c syscall.RawConn) error {
 	return err
 }
 
+// hungUp says whether the other end of a connection has closed it, as far as all that it
+// sent before has been read.
+func hungUp(c syscall.RawConn) bool {
+	var n int
+	var err error
+	if cerr := c.Control(func(fd uintptr) {
+		n, _, err = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	}); cerr != nil {
+		return true // it is closed at this end
+	}
+	return err == nil && n == 0 || connectionBroken(err)
+}
+
 // outOfResources says that accepting may work again later.
 func outOfResources(err error) bool {
 	for _, e := range []error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED} {

@@ -25,6 +25,10 @@ func keepUrgentInline(c syscall.RawConn) error {
 	return err
 }
 
+// hungUp says that the other end of a connection has closed it. This system is not asked:
+// that is noticed when it is read.
+func hungUp(syscall.RawConn) bool { return false }
+
 // outOfResources says that accepting may work again later.
 func outOfResources(err error) bool {
 	return errors.Is(err, windows.WSAEMFILE) || errors.Is(err, windows.WSAENOBUFS) ||

@@ -10,18 +10,21 @@ import (
 // avblVerb performs AVBL (draft-peterson-streamlined-ftp-command-extensions-10 section
 // 4): how many bytes a user may store in a directory. The system is asked about the
 // directory that is open below the user's root, so that no link leads to that of another
-// file system.
-func (s *session) avblVerb(_ context.Context, arg string) {
+// file system. No more is told than the user's quota leaves.
+func (s *session) avblVerb(ctx context.Context, arg string) {
 	name, ok := s.pathname(arg)
 	if !ok {
 		return
 	}
 	free, err := s.space(name)
+	if err == nil {
+		err = s.measure(ctx)
+	}
 	if err != nil {
 		s.refuse(name, err)
 		return
 	}
-	s.reply(fileStatus, strconv.FormatUint(free, 10))
+	s.reply(fileStatus, strconv.FormatUint(s.left(free), 10))
 }
 
 func (s *session) space(name string) (free uint64, err error) {

@@ -69,6 +69,44 @@ func TestNoSpace(t *testing.T) {
 	}
 }
 
+// While uploads are whole, a full disk takes from nobody what was there before: neither the
+// file that was to be replaced, nor what an upload that broke off had brought.
+func TestNoSpaceForAWhole(t *testing.T) {
+	dir := smallDisk(t)
+	s := startSite(t, "127.0.0.1", Server{Whole: true, Users: []User{{Name: "u", Password: "p", Root: dir}}})
+	s.write("old", "old")
+	c := s.login()
+	full := func(line string) {
+		t.Helper()
+		conn := c.data(c.pasv())
+		c.do(line, "150 ")
+		// The server breaks the connection off, so an error is in order.
+		_, _ = io.WriteString(conn, strings.Repeat("x", 2<<20))
+		_ = conn.Close()
+		c.expect("452 ")
+	}
+	full("STOR old")
+	full("STOR new")
+	if s.names() != "old" || s.read("old") != "old" {
+		t.Errorf("the files are %s", s.names())
+	}
+	for _, goOn := range []string{"APPE new", "STOR new"} {
+		s.broken(c, "STOR new", "text", ".new.rsexec-part")
+		if goOn == "STOR new" {
+			c.do("REST 4", "350 ")
+		}
+		full(goOn)
+		c.do("SIZE new", "213 4")
+	}
+	full("STOR new")
+	c.do("SIZE new", "550 ")
+	s.write("old", strings.Repeat("x", 600<<10))
+	c.do("REST 600000", "350 ")
+	full("STOR old")
+	c.do("SIZE old", "213 614400")
+	c.do("AVBL", "213 434176")
+}
+
 // A copy for which there is no room leaves nothing, and what was there as it was.
 func TestNoSpaceForACopy(t *testing.T) {
 	dir := smallDisk(t)

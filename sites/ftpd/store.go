@@ -1,6 +1,7 @@
 package ftpd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -24,6 +25,9 @@ func (s *session) storVerb(ctx context.Context, arg string) {
 		if rang != nil {
 			return s.openRangeSink(name, rang)
 		}
+		if s.whole(name) {
+			return s.openWhole(name, restart, false)
+		}
 		return s.openSink(name, restart, Write)
 	})
 }
@@ -36,6 +40,9 @@ func (s *session) appeVerb(ctx context.Context, arg string) {
 	}
 	s.takeRestart()
 	s.store(ctx, "APPE", arg, func(name string) (*fileSink, error) {
+		if s.whole(name) {
+			return s.openWhole(name, 0, true)
+		}
 		sink, err := s.openSink(name, 0, Write|Append)
 		if err == nil {
 			sink.appending = true
@@ -49,13 +56,28 @@ func (s *session) store(ctx context.Context, verb, arg string, open func(name st
 	if !ok || !s.dataReady(receiving) {
 		return
 	}
-	sink, err := open(name)
+	sink, err := s.admitted(ctx, func() (*fileSink, error) { return open(name) })
 	if err != nil {
 		s.spend(ctx, receiving)
 		s.refuse(name, err)
 		return
 	}
 	s.begin(ctx, verb, name, "Receiving "+name, sink)
+}
+
+// admitted opens a file to receive into, if the user's quota lets anything be stored.
+func (s *session) admitted(ctx context.Context, open func() (*fileSink, error)) (*fileSink, error) {
+	if err := s.measure(ctx); err != nil {
+		return nil, err
+	}
+	sink, err := open()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.admit(sink); err != nil {
+		return nil, sink.settle(err)
+	}
+	return sink, nil
 }
 
 // errMayNotReplace is why a file that is there stays as it is.
@@ -78,19 +100,38 @@ func (s *session) stouVerb(ctx context.Context, arg string) {
 	if !ok || !s.dataReady(receiving) {
 		return
 	}
-	var f *os.File
+	var sink *fileSink
 	var name string
 	err := fs.ErrExist
 	for i := 0; i < uniqueAttempts && errors.Is(err, fs.ErrExist); i++ {
 		name = base + "." + rand.Text()[:8]
-		f, err = s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		sink, err = s.admitted(ctx, func() (*fileSink, error) { return s.openUnique(name) })
 	}
 	if err != nil {
 		s.spend(ctx, receiving)
 		s.refuse(base, err)
 		return
 	}
-	s.begin(ctx, "STOU", name, "FILE: "+name, s.sink(f, name, true))
+	s.begin(ctx, "STOU", name, "FILE: "+name, sink)
+}
+
+// openUnique opens a new file to receive into; fs.ErrExist says that it is there already.
+func (s *session) openUnique(name string) (*fileSink, error) {
+	if !s.whole(name) {
+		f, err := s.root.OpenFile(relative(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
+			return nil, err
+		}
+		return s.sink(f, name, true), nil
+	}
+	if _, err := s.root.Lstat(relative(name)); !errors.Is(err, fs.ErrNotExist) {
+		return nil, cmp.Or(err, fs.ErrExist)
+	}
+	sink, err := s.openWhole(name, 0, false)
+	if err == nil {
+		sink.replaces = false
+	}
+	return sink, err
 }
 
 // fileSink is a file that takes what is received. An existing file is not
@@ -106,10 +147,18 @@ type fileSink struct {
 	start     int64   // where the received bytes begin
 	only      *octets // of RANG: nothing else is touched; nil: there is no range
 	moving    bool    // the data connection was there and start is right
+
+	hold     *hold       // of the file, while uploads are whole; else nil
+	inPart   bool        // f is the file's part, which takes the name when it is complete
+	replaces bool        // and may take it from a file that has it
+	existed  bool        // there was one when the upload began
+	old      *os.File    // what the part begins as; nil: nothing
+	aborted  func() bool // says whether the transfer was broken off, though all may have come
+	meter    *meter      // counts what is written
 }
 
 func (s *session) sink(f *os.File, name string, created bool) *fileSink {
-	return &fileSink{root: s.root, name: name, f: f, image: s.image, sync: s.svc.sync, created: created}
+	return &fileSink{root: s.root, name: name, f: f, image: s.image, sync: s.svc.sync, created: created, meter: s.newMeter()}
 }
 
 // openSink opens a file to receive into, from an offset on; it creates it if
@@ -144,7 +193,14 @@ func (s *session) openOrCreate(name string, mode fs.FileMode, some Rights) (f *o
 		return nil, false, errMayNotReplace
 	}
 	f, err = s.root.OpenFile(relative(name), os.O_WRONLY|withoutWaiting, 0)
-	return f, false, err
+	if err != nil {
+		return nil, false, err
+	}
+	if info, err := f.Stat(); err != nil || s.svc.holds.busy(info) {
+		_ = f.Close() // nothing was written to it
+		return nil, false, cmp.Or(err, errBusy)
+	}
+	return f, false, nil
 }
 
 func (p *fileSink) move(t *transfer, conn *connection) error {
@@ -152,6 +208,9 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 		return err
 	}
 	if err := conn.announced(); err != nil {
+		return err
+	}
+	if err := p.copyOld(conn.wire.TCPConn); err != nil {
 		return err
 	}
 	if err := p.position(); err != nil {
@@ -162,7 +221,7 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 	case !p.image:
 		return p.receiveASCII(conn)
 	case !conn.plain() && p.only != nil:
-		if err := conn.copy(p.f, io.LimitReader(conn, p.only.count())); err != nil {
+		if err := conn.copy(p.meter.into(p.f), io.LimitReader(conn, p.only.count())); err != nil {
 			return sinkFault(err)
 		}
 		if t.bytes.Load() == p.only.count() { // the end of file has to come now
@@ -172,27 +231,34 @@ func (p *fileSink) move(t *transfer, conn *connection) error {
 		}
 		return p.filled(t.bytes.Load())
 	case t.digesting != nil:
-		return sinkFault(conn.copy(io.MultiWriter(p.f, t.digesting), conn))
+		return sinkFault(conn.copy(io.MultiWriter(p.meter.into(p.f), t.digesting), conn))
 	case !conn.plain():
-		return sinkFault(conn.copy(p.f, conn))
+		return sinkFault(conn.copy(p.meter.into(p.f), conn))
 	}
 	return p.receiveImage(t, conn.wire.TCPConn)
 }
 
 // position puts the file where the first byte goes.
 func (p *fileSink) position() error {
+	info, err := p.f.Stat()
+	if err != nil {
+		return err
+	}
+	p.meter.begin(p.start, info.Size())
 	if p.appending {
 		// Not O_APPEND: the system does not splice into such a file.
 		end, err := p.f.Seek(0, io.SeekEnd)
 		p.start = end
+		p.meter.begin(end, end)
 		return err
 	}
 	if p.only == nil {
 		if err := p.f.Truncate(p.start); err != nil {
 			return err
 		}
+		p.meter.cut(p.start)
 	}
-	_, err := p.f.Seek(p.start, io.SeekStart)
+	_, err = p.f.Seek(p.start, io.SeekStart)
 	return err
 }
 
@@ -211,6 +277,11 @@ func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
 		}
 		n, err := io.CopyN(to, conn, chunk)
 		t.bytes.Add(n)
+		if to != io.Discard {
+			if over := p.meter.wrote(n); over != nil {
+				return &fileError{over}
+			}
+		}
 		if err == io.EOF || to == io.Discard && n > 0 {
 			return p.filled(t.bytes.Load())
 		}
@@ -221,7 +292,7 @@ func (p *fileSink) receiveImage(t *transfer, conn *net.TCPConn) error {
 }
 
 func (p *fileSink) receiveASCII(conn *connection) error {
-	text := lines.FromNetwork(p.f)
+	text := lines.FromNetwork(p.meter.into(p.f))
 	_, err := io.Copy(text, conn)
 	if err != nil {
 		return sinkFault(errors.Join(err, text.Close()))
@@ -246,6 +317,12 @@ func sinkFault(err error) error {
 // file that the transfer created goes away, and one that it added to is cut back
 // to what it was.
 func (p *fileSink) settle(err error) error {
+	if p.hold != nil {
+		defer p.hold.release()
+	}
+	if p.inPart {
+		return p.settlePart(err)
+	}
 	if err == nil && p.sync {
 		err = p.persist()
 	}
@@ -254,6 +331,8 @@ func (p *fileSink) settle(err error) error {
 	if undo && p.appending && p.moving && !p.created {
 		if terr := p.f.Truncate(p.start); terr != nil {
 			err = errors.Join(err, fmt.Errorf("cut back to %d bytes: %w", p.start, terr))
+		} else {
+			p.meter.cut(p.start)
 		}
 	}
 	if cerr := p.f.Close(); cerr != nil && err == nil {
@@ -263,6 +342,8 @@ func (p *fileSink) settle(err error) error {
 	if undo && p.created {
 		if rerr := p.root.Remove(relative(p.name)); rerr != nil {
 			err = errors.Join(err, fmt.Errorf("remove: %w", rerr))
+		} else {
+			p.meter.cut(0)
 		}
 	}
 	return err

@@ -26,6 +26,7 @@ func TestSync(t *testing.T) {
 	}
 	for _, test := range []struct{ mode, want string }{
 		{"file", "file folder 226 file 226 folder 250 file folder 250"},
+		{"whole", "file folder 226 file folder 226 folder 250 file folder 250"},
 		{"none", "226 226 250 250"},
 	} {
 		trace := filepath.Join(t.TempDir(), "trace")
@@ -70,7 +71,7 @@ func serveForStrace(t *testing.T) {
 	if err := os.Mkdir(root, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: root}}, Sync: os.Getenv("RSEXEC_SYNC") == "file", DataTimeout: time.Minute})
+	s := startSite(t, "127.0.0.1", Server{Users: []User{{Name: "u", Password: "p", Root: root}}, Sync: os.Getenv("RSEXEC_SYNC") != "none", Whole: os.Getenv("RSEXEC_SYNC") == "whole", DataTimeout: time.Minute})
 	c := s.login()
 	c.put("STOR f", "abc")
 	c.put("STOR f", "abcd")

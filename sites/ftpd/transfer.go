@@ -110,6 +110,9 @@ func (s *session) start(ctx context.Context, opening string, t *transfer) {
 	} else {
 		ctx, t.cancel = context.WithCancel(ctx)
 	}
+	if sink, ok := t.payload.(*fileSink); ok {
+		sink.aborted = func() bool { return ctx.Err() != nil || s.ctl.hungUp() }
+	}
 	s.started(t)
 	if t.begun {
 		s.reply(transferOpening, opening)
@@ -326,6 +329,7 @@ func (s *session) finishTransfer(e event) {
 	var connecting *connectError
 	var failed *handshakeError
 	var file *fileError
+	var over *quotaError
 	switch {
 	case e.err == nil && t.kept != nil:
 		s.reply(fileActionDone, t.closing)
@@ -339,6 +343,8 @@ func (s *session) finishTransfer(e event) {
 		s.reply(handshakeFailed, failed.reason())
 	case errors.As(e.err, &connecting):
 		s.reply(cannotConnect, reason(connecting.err))
+	case errors.As(e.err, &over):
+		s.reply(overQuota, t.path, over)
 	case errors.As(e.err, &file) && storageFull(e.err):
 		s.reply(storageExhausted, t.path)
 	case errors.As(e.err, &file):

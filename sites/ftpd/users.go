@@ -23,6 +23,7 @@ type User struct {
 	Root     string // the folder which is the user's "/"
 	Rights   Rights // what the user may do; 0 is AllRights
 	Sessions int    // at a time; 0 is Limits.SessionsPerUser
+	Quota    int64  // the bytes that there may be below Root; 0 is no quota
 }
 
 // may says whether the user has one of some rights.
@@ -164,6 +165,8 @@ func checkUsers(users []User) error {
 			return fmt.Errorf("there are two users %q", u.Name)
 		case u.Root == "":
 			return fmt.Errorf("user %q has no root folder", u.Name)
+		case u.Quota < 0:
+			return fmt.Errorf("user %q has a quota of less than nothing", u.Name)
 		}
 		seen[u.Name] = true
 		if u.Hash == "" {

@@ -87,7 +87,7 @@ func verbTable() []verb {
 		{"BYTE", in1973, needsArg, (*session).byteVerb, "", "BYTE 8: byte size"},
 		{"MODE", inAll, needsArg, (*session).modeVerb, "MODE B KEEP", "MODE S | MODE B: stream or block mode"},
 		{"STRU", inAll, needsArg, (*session).struVerb, "", "STRU F: file structure"},
-		{"ALLO", inModern, 0, (*session).alloVerb, "", "ALLO <size>: not needed"},
+		{"ALLO", inModern, 0, (*session).alloVerb, "", "ALLO <size>: how large the next upload is; for a quota only"},
 		{"REST", inModern, needsLogin | needsArg, (*session).restVerb, "REST STREAM", "REST <offset>: where the next RETR or STOR starts"},
 		{"RANG", inModern, needsLogin | needsArg, (*session).rangVerb, "RANG STREAM", "RANG <first> <last>: the bytes that the next RETR, STOR or digest is of | RANG 1 0: all of them"},
 
