@@ -185,7 +185,7 @@ func (x *Executive) copies(st *grammar.Statement, source resolver.Place, dests [
 		}
 		t := transferOf(source, to)
 		if isDirectory {
-			t.What, t.Root = state.Tree, len(below(source.Pathname))
+			t.What, t.Root, t.Fresh = state.Tree, len(below(source.Pathname)), dest.missing(to)
 		}
 		group = append(group, t)
 	}

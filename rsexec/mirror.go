@@ -40,7 +40,7 @@ func (x *Executive) mirror(ctx context.Context, st *grammar.Statement) error {
 			return err
 		}
 		t := transferOf(source, dest.Pathname)
-		t.What, t.Root = state.Tree, len(below(source.Pathname))
+		t.What, t.Root, t.Fresh = state.Tree, len(below(source.Pathname)), dest.missing(t.Dest)
 		group = append(group, t)
 	}
 	if _, dry := st.Option("dry-run"); dry {

@@ -28,6 +28,11 @@ func (t target) root(source sites.Pathname) (sites.Pathname, error) {
 	return t.Pathname, nil
 }
 
+// missing reports whether there is nothing at a pathname, which may be the target's.
+func (t target) missing(p sites.Pathname) bool {
+	return p == t.Pathname && sites.KindOf(t.Err) == sites.NotFound
+}
+
 // contains reports whether a pathname is a directory or below it.
 func (x *Executive) contains(dir, p sites.Pathname) bool {
 	return x.isOneSite(dir, p) && (p.Path == dir.Path || strings.HasPrefix(p.Path, below(dir)))
@@ -213,7 +218,7 @@ func (e *expansion) branch(ctx context.Context, t state.Transfer) (*branch, erro
 			err = e.x.printer.print(textEvent{"text", "CREATE " + t.Dest.String() + "\n"})
 		}
 	} else {
-		b.made, err = e.x.haveDirectory(ctx, site, k, t.Dest)
+		b.made, err = e.x.haveDirectory(ctx, site, k, t.Dest, t.Fresh)
 	}
 	if err != nil || b.made || !e.update && !e.deletes {
 		return b, err
@@ -293,10 +298,13 @@ func (e *expansion) extras(b *branch, seen map[string]bool, add func([]state.Tra
 	return nil
 }
 
-// haveDirectory makes a directory unless there is one.
-func (x *Executive) haveDirectory(ctx context.Context, site sites.Site, k keeper, p sites.Pathname) (made bool, err error) {
-	if e, err := site.Stat(ctx, p.Path); err == nil && e.Type == sites.Directory {
-		return false, nil
+// haveDirectory makes a directory unless there is one; missing is that there was none a
+// moment ago.
+func (x *Executive) haveDirectory(ctx context.Context, site sites.Site, k keeper, p sites.Pathname, missing bool) (made bool, err error) {
+	if !missing {
+		if e, err := site.Stat(ctx, p.Path); err == nil && e.Type == sites.Directory {
+			return false, nil
+		}
 	}
 	if err = x.makeDirectory(ctx, k, p); err == nil {
 		return true, nil

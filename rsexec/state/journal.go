@@ -59,7 +59,7 @@ type Transfer struct {
 	Size     int64     // of the source; -1 is not known
 	Modified time.Time // of the source; zero is not known
 
-	Fresh     bool // its owner has made the destination's directory: nothing is there yet
+	Fresh     bool // nothing was at the destination a moment ago, as in a directory that was just made
 	Phase     Phase
 	Temporary string // the path that is written to; "" is the destination's own
 	Aside     string // where the old destination went while the new one takes its name

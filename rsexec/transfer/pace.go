@@ -15,6 +15,9 @@ const (
 	// more lanes keep it busy.
 	fileTurns, fileWork = 2.75, 3 * time.Millisecond
 
+	// keptTurns and keptWork are the same where the data connection stays open.
+	keptTurns, keptWork = 4, 200 * time.Microsecond
+
 	// fileCost is what the handling of a file counts for beside its bytes, where
 	// throughput is compared.
 	fileCost = 64 << 10
@@ -57,6 +60,12 @@ func newPace(before int) *pace { return &pace{want: max(before, firstPairs), cli
 func (p *pace) rush(files int, roundTrip time.Duration) {
 	busy := int(fileTurns * float64(roundTrip) / float64(fileWork))
 	p.want = max(p.want, min(busy, files/abreast, manyPairs))
+}
+
+// useful is how many pairs are of use at most where data connections stay open: with so many
+// files on their way a server is at work all the time.
+func (p *pace) useful(roundTrip time.Duration) int {
+	return max(firstPairs, min(manyPairs, int(keptTurns*float64(roundTrip)/float64(keptWork*keptAbreast))))
 }
 
 // done takes note of a file that is done while so many pairs are at work, of at most so

@@ -18,9 +18,10 @@ const (
 	// two files.
 	abreast = 8
 
-	// keptAbreast is how many it has where the data connection stays open: they follow each
-	// other without a pause.
-	keptAbreast = 32
+	// keptAbreast is how many it has at most where the data connection stays open, for they
+	// follow each other without a pause there; and keptBytes of how many bytes they are then,
+	// so that whoever interrupts them waits for no more.
+	keptAbreast, keptBytes = 128, 2 << 20
 
 	// smallFile is the size from which on a file has a pair of sessions for itself: what
 	// others ask would wait for it.
@@ -50,9 +51,10 @@ type traffic struct {
 type laneInUse struct {
 	*lane
 	way     way
-	load    int  // files that are on their way in it
-	moved   int  // files that were
-	leaving bool // it gets no more
+	load    int   // files that are on their way in it
+	bytes   int64 // of them
+	moved   int   // files that were
+	leaving bool  // it gets no more
 }
 
 // traffic returns what goes on from one site to another.
@@ -90,14 +92,23 @@ func (s *schedule) shares(t state.Transfer, w way) bool {
 	return tr.proved && tr.off == ""
 }
 
+// ends returns the sites of a way that are known.
+func (s *schedule) ends(tr *traffic) (ends []sites.Site) {
+	for _, name := range []string{tr.way.from, tr.way.to} {
+		if site, err := s.order.Site(name); err == nil {
+			ends = append(ends, site)
+		}
+	}
+	return ends
+}
+
+// roundTrip is that of the site of a way that is the farther one.
+func (s *schedule) roundTrip(tr *traffic) time.Duration { return roundTrip(s.ends(tr)...) }
+
 // keep reports whether the data connections between the sites of a way can stay open.
 func (s *schedule) keep(tr *traffic) bool {
-	from, err := s.order.Site(tr.way.from)
-	if err != nil {
-		return false
-	}
-	to, err := s.order.Site(tr.way.to)
-	return err == nil && keepers(from, to)
+	ends := s.ends(tr)
+	return len(ends) == 2 && keepers(ends[0], ends[1])
 }
 
 // ahead finds out whether both sites of a way take commands ahead of the replies to earlier
@@ -136,7 +147,7 @@ func (s *schedule) startShared(ctx context.Context, t state.Transfer) (started, 
 	tr := s.traffic(w)
 	var best *laneInUse
 	for _, l := range tr.lanes {
-		if l.lane != nil && !l.leaving && l.load < l.abreast() && (best == nil || l.load < best.load) {
+		if l.lane != nil && !l.leaving && l.room(t.Size) && (best == nil || l.load < best.load) {
 			best = l
 		}
 	}
@@ -151,16 +162,14 @@ func (s *schedule) startShared(ctx context.Context, t state.Transfer) (started, 
 		return false, true
 	}
 	best.load++
+	best.bytes += t.Size
 	s.startWith(ctx, t, h, best)
 	return true, false
 }
 
-// abreast is how many files the lane has under way at most.
-func (l *lane) abreast() int {
-	if l.follows.Load() {
-		return keptAbreast
-	}
-	return abreast
+// room reports whether one more file may be under way in the lane.
+func (l *laneInUse) room(size int64) bool {
+	return l.load < abreast || l.follows.Load() && l.load < keptAbreast && l.bytes+size <= keptBytes
 }
 
 // openLane opens one more lane.
@@ -216,7 +225,7 @@ func (s *schedule) settleTraffic(r result) {
 	tr := s.traffic(way{r.from.Site, r.transfers[0].Dest.Site})
 	pairs := tr.pairs()
 	if r.shared != nil {
-		s.settleShared(r.shared, r.err)
+		s.settleShared(r.shared, r.transfers[0].Size, r.err)
 	} else {
 		tr.alone--
 	}
@@ -232,6 +241,9 @@ func (s *schedule) settleTraffic(r result) {
 		return
 	}
 	most := tr.pairs() + min(s.free(tr.way.from), s.free(tr.way.to))
+	if s.keep(tr) {
+		most = min(most, tr.pace.useful(s.roundTrip(tr)))
+	}
 	s.decided(tr, tr.pace.done(time.Now(), r.result.Bytes, pairs, most))
 }
 
@@ -241,20 +253,18 @@ func (s *schedule) prove(tr *traffic) {
 		return
 	}
 	tr.proved = true
-	var ends []sites.Site
-	for _, name := range []string{tr.way.from, tr.way.to} {
-		if site, err := s.order.Site(name); err == nil {
-			if f, ok := site.(*ftp.Site); ok {
-				f.Proved()
-			}
-			ends = append(ends, site)
+	for _, site := range s.ends(tr) {
+		if f, ok := site.(*ftp.Site); ok {
+			f.Proved()
 		}
 	}
 	ok, why := s.ahead(tr)
 	switch {
 	case !s.order.shared():
 	case ok:
-		tr.pace.rush(len(s.files), roundTrip(ends...))
+		if !s.keep(tr) {
+			tr.pace.rush(len(s.files), s.roundTrip(tr))
+		}
 		s.decided(tr, "small files share sessions, sent ahead of each other ("+why+")")
 	default:
 		tr.off = why
@@ -286,9 +296,10 @@ func (s *schedule) endLanes() {
 }
 
 // settleShared takes note of a file that has left a lane.
-func (s *schedule) settleShared(l *laneInUse, err error) {
+func (s *schedule) settleShared(l *laneInUse, size int64, err error) {
 	tr := s.traffic(l.way)
 	l.load--
+	l.bytes -= size
 	lost := l.lane.lost()
 	if err == nil && lost == nil {
 		if l.moved++; l.moved >= stint {

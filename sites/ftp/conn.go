@@ -44,7 +44,9 @@ type Conn struct {
 	// quickest notes how long the server took to answer; nil: nobody wants to know.
 	quickest *shortest
 
-	send sync.Mutex // held while commands are queued and written, so that both orders agree
+	send     sync.Mutex // held while commands are queued and written, so that both orders agree
+	gathers  bool       // what several are about to send is written in one piece
+	gathered []byte     // of that, what is not written yet
 
 	mu      sync.Mutex
 	queue   []*Exchange // commands that wait for their final reply

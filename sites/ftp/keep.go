@@ -28,11 +28,20 @@ func (s *Session) Keep(ctx context.Context, tell string) (agreed func(context.Co
 		lines = append(lines, "OPTS HASH "+telling, "OPTS "+tell+" HASH")
 		s.usual = append(s.usual, "OPTS "+tell)
 	}
+	s.gather(true)
 	return s.arrange(ctx, lines)
+}
+
+// gather has what several are about to send be written in one piece.
+func (c *Conn) gather(on bool) {
+	c.send.Lock()
+	defer c.send.Unlock()
+	c.gathers = on
 }
 
 // Usual ends what Keep began, before others use the session.
 func (s *Session) Usual(ctx context.Context) error {
+	s.gather(false)
 	agreed, err := s.arrange(ctx, s.usual)
 	if err != nil {
 		return err

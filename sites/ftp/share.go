@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"runtime"
 	"slices"
 
 	"rsexec/sites"
@@ -142,12 +143,25 @@ func (c *Conn) submit(p packet) error {
 	return c.put(p)
 }
 
-// put writes a packet whose commands wait for their replies already.
+// put writes a packet whose commands wait for their replies already; where the connection
+// gathers, together with what others are about to send. c.send is held.
 func (c *Conn) put(p packet) error {
 	for _, x := range p.xs {
 		x.trace.SawCommand(c.site, c.number, x.Line)
 	}
-	return c.write(p.bytes)
+	if !c.gathers {
+		return c.write(p.bytes)
+	}
+	first := len(c.gathered) == 0
+	if c.gathered = append(c.gathered, p.bytes...); !first {
+		return nil // the first writes it as well
+	}
+	c.send.Unlock()
+	runtime.Gosched() // to who can go on because of the same replies
+	c.send.Lock()
+	bytes := c.gathered
+	c.gathered = nil
+	return c.write(bytes)
 }
 
 // sendHeld sends what was held back, as far as its turn has come.

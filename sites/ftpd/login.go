@@ -74,6 +74,7 @@ func (s *session) passVerb(ctx context.Context, arg string) {
 // come from the same host. It is this session that waits, with all that its user has
 // said already, and nothing else does.
 func (s *session) loginFails(ctx context.Context, name string) {
+	s.flush()
 	held := time.NewTimer(s.svc.failures.add(s.svc.limits, s.host, time.Now()))
 	defer held.Stop()
 	select {

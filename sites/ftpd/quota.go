@@ -109,6 +109,7 @@ func (s *session) measure(ctx context.Context) error {
 	if known {
 		return nil
 	}
+	s.flush()
 	select {
 	case <-walking:
 	case <-ctx.Done():

@@ -20,6 +20,17 @@ const maxEarly = 100
 // it the session reads no more, and TCP holds the user back.
 const maxWaiting = 256 << 10
 
+// maxUnsent is how many bytes of replies go out together. Those to a user who sends one
+// command after the other take fewer packets so.
+const maxUnsent = 4 << 10
+
+// linger is how long the 150 of a file waits for what comes behind it, where the data
+// connection is there already and nobody waits for a word.
+const linger = 5 * time.Millisecond
+
+// readAheadLines is how many lines the session is given before it has asked for them.
+const readAheadLines = 32
+
 // command is one line from the user, or the end of the control connection.
 type command struct {
 	verb    string // in capitals
@@ -62,6 +73,8 @@ type session struct {
 	peer  netip.AddrPort
 	over  bool // no more commands are taken
 
+	unsent       []byte      // replies that are yet to go out
+	waited       *time.Timer // while they may linger
 	waiting      []command
 	waitingBytes int
 
@@ -140,12 +153,14 @@ func (s *session) run(ctx context.Context) {
 	if s.svc.implicit && !s.secureImplicitly(ctx) {
 		return
 	}
+	s.waited = time.NewTimer(linger)
+	defer s.waited.Stop()
 	s.send(s.svc.greeting)
 	s.lead(ctx)
 
 	// Nothing runs beside the session before its first login: neither is there a
 	// transfer to be broken off, nor anything big to be held.
-	inputs, quit, readerEnded := make(chan input), make(chan struct{}), make(chan struct{})
+	inputs, quit, readerEnded := make(chan input, readAheadLines), make(chan struct{}), make(chan struct{})
 	if s.over {
 		close(readerEnded)
 	} else {
@@ -166,6 +181,7 @@ func (s *session) run(ctx context.Context) {
 		s.reply(serviceEnds)
 	}
 	s.logout()
+	s.flush()
 	s.ctl.finish()
 	close(quit)
 	<-readerEnded
@@ -193,6 +209,7 @@ func (s *session) awaitLogin() {
 func (s *session) lead(ctx context.Context) {
 	defer whenDone(s.svc.leaving, s.ctl.hurry)()
 	for !s.over && s.user == nil {
+		s.flush()
 		in := s.ctl.next(s.longest, s.svc.idleTimeout, s.answer)
 		switch {
 		case in.late && !s.ending(ctx) && !s.over:
@@ -211,6 +228,7 @@ var errOver = errors.New("the session is over")
 func (s *session) answer(text []byte) error {
 	if !s.tooEarly() {
 		s.send(string(text))
+		s.flush()
 	}
 	if s.over {
 		return errOver
@@ -273,6 +291,8 @@ func (s *session) loop(ctx context.Context, inputs <-chan input) {
 			leaving = nil
 		}
 		select {
+		case <-s.due(from):
+			s.flush()
 		case in := <-from:
 			if in.answer != nil {
 				_ = s.answer(in.answer) // this loop looks at s.over itself
@@ -378,9 +398,36 @@ func (s *session) allowed(some Rights, what string) bool {
 	return false
 }
 
-// send writes to the control connection. Where that fails the session is over.
+// send writes to the control connection, together with what follows at once.
 func (s *session) send(text string) {
-	if err := s.ctl.write([]byte(text)); err != nil && !s.over {
+	if s.unsent = append(s.unsent, text...); len(s.unsent) >= maxUnsent {
+		s.flush()
+	}
+}
+
+// due sends what is unsent if nothing is there that more may come of, or returns when that is
+// to be done; nil is never.
+func (s *session) due(from <-chan input) <-chan time.Time {
+	t := s.transfer
+	switch {
+	case len(s.unsent) == 0 || len(from) > 0 || len(t.news()) > 0:
+		return nil
+	case t != nil && t.follows:
+		s.waited.Reset(linger)
+		return s.waited.C
+	}
+	s.flush()
+	return nil
+}
+
+// flush sends what is unsent. Where that fails the session is over.
+func (s *session) flush() {
+	if len(s.unsent) == 0 {
+		return
+	}
+	err := s.ctl.write(s.unsent)
+	s.unsent = s.unsent[:0]
+	if err != nil && !s.over {
 		s.log.Info("control connection lost", "error", err)
 		s.over = true
 	}

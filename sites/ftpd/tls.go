@@ -74,6 +74,7 @@ func (c *control) secure(ctx context.Context, config *tls.Config) error {
 // did not the session is over, and the connection in no state for another word (RFC
 // 4217 section 10.1).
 func (s *session) secure(ctx context.Context) bool {
+	s.flush()
 	if err := s.ctl.secure(ctx, s.svc.security.users); err != nil {
 		s.log.Info("TLS failed on the control connection", "error", err)
 		_ = s.ctl.tcp.Close() // nothing that was written matters

@@ -38,6 +38,7 @@ type transfer struct {
 	setup   dataSetup
 	block   bool          // MODE B
 	keep    bool          // the data connection is to stay open
+	follows bool          // it has one already, from the transfer before
 	kept    *connection   // that is open: before it one that is to be used, after it one that may be
 	privacy *privacy      // of the data connection
 	timeout time.Duration // to connect, and without progress
@@ -101,6 +102,7 @@ func (s *session) start(ctx context.Context, opening string, t *transfer) {
 	t.block, t.keep = s.block, s.keeps()
 	t.privacy = s.privacy(t.payload)
 	t.setup, t.kept = s.data, s.kept
+	t.follows = t.kept != nil
 	s.data, s.kept = nil, nil
 	t.timeout = s.svc.dataTimeout
 	s.tell(t)
