@@ -269,6 +269,9 @@ func (l *lane) carryKept(ctx context.Context, w *work, p *performance, free func
 		}
 	}
 	p.ahead.kept = true
+	w.queued.Store(true)
+	p.ahead.turn = func() { w.queued.Store(false) }
+	defer p.ahead.turn()
 	p.ahead.free = func() {
 		l.kept = true
 		free()

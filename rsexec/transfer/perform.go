@@ -42,6 +42,7 @@ type ahead struct {
 	sure bool         // it is
 	next *performance // what it can send already goes out in one piece with what moves this one's file
 	free func()       // is called when the sites that listen are done with them
+	turn func()       // is called when the destination begins with the file
 	kept bool         // the data connection stays open; so a server that refuses a file is in step
 }
 
@@ -270,8 +271,11 @@ func (p *performance) settingUp() bool {
 
 // heard takes an event: an exchange has started or ended.
 func (p *performance) heard(x *ftp.Exchange) *failure {
-	if !closed(x.Ended()) || p.over[x] {
-		return nil // it has begun; or that is told late
+	if !closed(x.Ended()) || p.over[x] { // it has begun; or that is told late
+		if p.ahead != nil && p.ahead.turn != nil && x == p.cols[plan.Dest].moved {
+			p.ahead.turn()
+		}
+		return nil
 	}
 	p.over[x] = true
 	c := p.cols[plan.Source]

@@ -206,6 +206,7 @@ type work struct {
 	in, out   atomic.Int64 // bytes of the file on this host's data connections
 	base      int64        // of those, before the present attempt
 	flowing   atomic.Bool  // they are read and written at the moment
+	queued    atomic.Bool  // other files come first
 }
 
 // run performs what is left to do, phase by phase.

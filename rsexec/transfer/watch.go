@@ -120,7 +120,7 @@ func (w *work) soFar(ctx context.Context) (bytes int64, known bool) {
 		return w.row.Arrived + max(w.in.Load(), w.out.Load()) - w.base, true
 	}
 	to, ok := w.ask.To.(*ftp.Site)
-	if !ok || w.row.Before < 0 {
+	if !ok || w.row.Before < 0 || w.queued.Load() {
 		return 0, false
 	}
 	s, free := to.TryTake(ctx)
