@@ -52,7 +52,23 @@ func (w *work) carry(ctx context.Context, f plan.Figure) error {
 		vars["put"] = "APPE"
 		rows = restarting(rows, w.row.Arrived)
 	}
-	return w.watched(ctx, func(ctx context.Context) error { return perform(ctx, w.limits, rows, vars, source, dest) })
+	p := newPerformance(w.limits, rows, vars, source, dest)
+	if w.row.Size < 0 || w.row.Size >= smallFile {
+		digest := w.ask.Verify != BySize && source.Site().Tells() && dest.Site().Tells()
+		if err := source.Tell(ctx, "RETR", digest); err != nil {
+			return err
+		}
+		if err := dest.Tell(ctx, "STOR", digest); err != nil {
+			return err
+		}
+		p.marks = dest.Site().Marks()
+	}
+	w.storing.Store(p)
+	err = w.watched(ctx, p.perform)
+	if err == nil && w.ask.Verify != BySize {
+		w.told = p.told()
+	}
+	return err
 }
 
 // represent has the two servers be ready for the data connection of a figure between them.

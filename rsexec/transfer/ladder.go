@@ -87,6 +87,7 @@ func (w *work) climb(ctx context.Context, f plan.Figure) error {
 	for try := 1; ; try++ {
 		w.row.Attempts++
 		w.figure, w.began, w.told = f, w.row.Arrived, nil
+		w.storing.Store(nil)
 		if w.ask.Going != nil {
 			w.ask.Going(f)
 		}

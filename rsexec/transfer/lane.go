@@ -270,6 +270,7 @@ func (l *lane) carryKept(ctx context.Context, w *work, p *performance, free func
 	}
 	p.ahead.kept = true
 	w.queued.Store(true)
+	w.storing.Store(p)
 	p.ahead.turn = func() { w.queued.Store(false) }
 	defer p.ahead.turn()
 	p.ahead.free = func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rsexec/rsexec/plan"
@@ -32,8 +33,10 @@ type performance struct {
 	vars   plan.Vars
 	cols   [2]*column // by role
 	events chan *ftp.Exchange
-	over   map[*ftp.Exchange]bool // whose final reply was taken
-	ahead  *ahead                 // nil: each step waits for those before it
+	marks  bool                         // the destination tells by itself how far it is
+	stores atomic.Pointer[ftp.Exchange] // the command that has the destination receive the file
+	over   map[*ftp.Exchange]bool       // whose final reply was taken
+	ahead  *ahead                       // nil: each step waits for those before it
 }
 
 // ahead has a figure performed on sessions that others use at the same time: a step is
@@ -204,9 +207,9 @@ func (p *performance) sendReady(ctx context.Context) *failure {
 		if err != nil {
 			return &failure{role: role, verb: plan.Step{Command: lines[0]}.Verb(), setUp: p.settingUp() && !c.steps[steps[0]].Moves(), err: err}
 		}
-		c.keep(steps, xs[0])
+		p.keep(c, steps, xs[0])
 		if next != nil {
-			next.keep(nextSteps, xs[1])
+			p.ahead.next.keep(next, nextSteps, xs[1])
 		}
 	}
 	return nil
@@ -233,11 +236,14 @@ func (p *performance) ready(c *column) (lines []string, steps []int) {
 }
 
 // keep keeps what was sent.
-func (c *column) keep(steps []int, xs []*ftp.Exchange) {
+func (p *performance) keep(c *column, steps []int, xs []*ftp.Exchange) {
 	for i, x := range xs {
 		c.sent[steps[i]] = x
 		if c.steps[steps[i]].Moves() {
 			c.moved = x
+			if c.role == plan.Dest {
+				p.stores.Store(x)
+			}
 		}
 	}
 }

@@ -200,13 +200,14 @@ type work struct {
 	figure    plan.Figure
 	bytes     int64 // of the source at the destination; -1 if nobody tells
 	verified  string
-	algorithm string       // of the digest that was compared
-	dated     bool         // the destination has the source's time already
-	told      *[2]ftp.Told // what both servers told of the file when it was moved, by role; nil is nothing
-	in, out   atomic.Int64 // bytes of the file on this host's data connections
-	base      int64        // of those, before the present attempt
-	flowing   atomic.Bool  // they are read and written at the moment
-	queued    atomic.Bool  // other files come first
+	algorithm string                      // of the digest that was compared
+	dated     bool                        // the destination has the source's time already
+	told      *[2]ftp.Told                // what both servers told of the file when it was moved, by role; nil is nothing
+	in, out   atomic.Int64                // bytes of the file on this host's data connections
+	base      int64                       // of those, before the present attempt
+	flowing   atomic.Bool                 // they are read and written at the moment
+	queued    atomic.Bool                 // other files come first
+	storing   atomic.Pointer[performance] // the present attempt, from server to server; nil is none
 }
 
 // run performs what is left to do, phase by phase.

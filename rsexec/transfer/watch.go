@@ -114,7 +114,8 @@ func (w *work) stallTimeout() time.Duration {
 }
 
 // soFar returns how much of the source is at the destination: counted while it passes
-// this host, else asked for in a session that is free at the moment.
+// this host, else as the destination tells, if it does that by itself, or asked for in a
+// session that is free at the moment.
 func (w *work) soFar(ctx context.Context) (bytes int64, known bool) {
 	if w.flowing.Load() {
 		return w.row.Arrived + max(w.in.Load(), w.out.Load()) - w.base, true
@@ -122,6 +123,14 @@ func (w *work) soFar(ctx context.Context) (bytes int64, known bool) {
 	to, ok := w.ask.To.(*ftp.Site)
 	if !ok || w.row.Before < 0 || w.queued.Load() {
 		return 0, false
+	}
+	if p := w.storing.Load(); p != nil && p.marks {
+		x := p.stores.Load()
+		if x == nil {
+			return 0, false
+		}
+		bytes, known = x.Marked()
+		return w.row.Arrived + bytes, known
 	}
 	s, free := to.TryTake(ctx)
 	if !free {

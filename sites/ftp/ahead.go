@@ -169,7 +169,8 @@ func (s *Session) WriteAhead(on bool) { s.ahead = on }
 // sendTransfer sends a transfer command, and with it what prepares the next data connection
 // if that is to be written ahead.
 func (s *Session) sendTransfer(ctx context.Context, line string) (*Exchange, error) {
-	lines := []string{line}
+	lines := append(s.silence(), line)
+	first := len(lines) - 1
 	s.next = nil
 	passive := s.dialect == Modern && (s.way == "PASV" || s.way == "EPSV")
 	if ok, _ := s.site.Ahead(); s.ahead && ok && passive && 2*len(line)+len("\r\nPASV\r\n") <= MaxAhead { // IAC is doubled
@@ -179,10 +180,10 @@ func (s *Session) sendTransfer(ctx context.Context, line string) (*Exchange, err
 	if err != nil {
 		return nil, err
 	}
-	if len(xs) > 1 {
-		s.next = xs[1]
+	if len(xs) > first+1 {
+		s.next = xs[first+1]
 	}
-	return xs[0], nil
+	return xs[first], nil
 }
 
 // takeNext returns what makes the data connection that was prepared ahead; nil if there is

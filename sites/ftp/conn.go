@@ -78,6 +78,7 @@ type Exchange struct {
 	reply   Reply         // the final reply; set before ended is closed
 	err     error         // why there is none; set before ended is closed
 	heard   int           // bytes of preliminary replies
+	marked  atomic.Int64  // 1 more than what the last performance marker told; 0: there was none
 	hello   bool          // it is the greeting, which no command asked for
 	began   bool          // there was a preliminary reply; set before started is closed
 	turn    time.Time     // when it became the first of the queue; conn.mu is held
@@ -250,6 +251,7 @@ func (c *Conn) deliver(reply Reply, surplus bool) (ended *Exchange, broken error
 			broken = c.lost(protocolError("behind the answer to %s came one that nobody asked for", x.what()))
 			c.err = broken
 		}
+	case reply.Code == 112 && x.mark(reply): // of which a long transfer has any number
 	case outcome == Preliminary:
 		if x.heard += reply.size(); x.heard > maxReplyBytes {
 			c.mu.Unlock()

@@ -27,6 +27,7 @@ func (s *Session) Keep(ctx context.Context, tell string) (agreed func(context.Co
 	if s.usual = []string{"MODE S"}; tell != "" && s.site.Tells() {
 		lines = append(lines, "OPTS HASH "+telling, "OPTS "+tell+" HASH")
 		s.usual = append(s.usual, "OPTS "+tell)
+		delete(s.tells, tell)
 	}
 	s.gather(true)
 	return s.arrange(ctx, lines)

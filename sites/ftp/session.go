@@ -19,14 +19,15 @@ import (
 type Session struct {
 	*Conn
 	site    *Site
-	tls     *tls.Config // of its connections; nil: there is no TLS
-	version string      // of TLS; "" is none
-	typ     byte        // the TYPE in force; 0 is not known
-	spent   atomic.Bool // it is not as it was after logging in, so it ends with this piece of work
-	way     string      // the verb that prepared a data connection last
-	ahead   bool        // as WriteAhead has it
-	next    *Exchange   // what prepares the next data connection, written ahead; nil is nothing
-	usual   []string    // what ends what Keep began
+	tls     *tls.Config       // of its connections; nil: there is no TLS
+	version string            // of TLS; "" is none
+	typ     byte              // the TYPE in force; 0 is not known
+	spent   atomic.Bool       // it is not as it was after logging in, so it ends with this piece of work
+	way     string            // the verb that prepared a data connection last
+	ahead   bool              // as WriteAhead has it
+	next    *Exchange         // what prepares the next data connection, written ahead; nil is nothing
+	usual   []string          // what ends what Keep began
+	tells   map[string]string // what Tell has sent, by the verb
 }
 
 // CallOff is Abort for a transfer that may not have had its data connection yet. The

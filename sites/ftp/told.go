@@ -1,6 +1,8 @@
 package ftp
 
 import (
+	"context"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +20,68 @@ const telling = "SHA-256"
 func (f *Site) Tells() bool {
 	features, _, _ := f.knowledge()
 	return features["RETR"] == "HASH" && strings.HasPrefix(features["STOR"], "HASH") && slices.Contains(f.Digests(), telling)
+}
+
+// Marks reports whether the site tells how far an upload is, meanwhile: it lists PERF for
+// STOR.
+func (f *Site) Marks() bool {
+	features, _, _ := f.knowledge()
+	return slices.Contains(strings.Split(features["STOR"], ";"), "PERF")
+}
+
+// Tell has the server tell of the files that it sends, if verb is RETR, or receives, if it
+// is STOR: how far it is with these, and at the end the digest, if that is wanted; as far as it
+// knows how to. It does not wait for the replies: a server that refuses tells nothing. That
+// ends with the next transfer with this host.
+func (s *Session) Tell(ctx context.Context, verb string, digest bool) error {
+	var words []string
+	if digest && s.site.Tells() {
+		words = append(words, "HASH")
+	}
+	if verb == "STOR" && s.site.Marks() {
+		words = append(words, "PERF")
+	}
+	line := strings.Join(append([]string{"OPTS", verb}, words...), " ")
+	if len(words) == 0 || s.tells[verb] == line {
+		return nil
+	}
+	if s.tells == nil {
+		s.tells = make(map[string]string)
+	}
+	s.tells[verb] = line
+	_, err := s.Send(ctx, nil, "OPTS HASH "+telling, line)
+	return err
+}
+
+// silence returns the commands that end what Tell began.
+func (s *Session) silence() (lines []string) {
+	for verb := range s.tells {
+		lines = append(lines, "OPTS "+verb)
+	}
+	s.tells = nil
+	return lines
+}
+
+// mark takes note of a performance marker, in the form of GridFTP's (GFD.20 section 3.8.1),
+// and reports whether the reply is one.
+func (x *Exchange) mark(r Reply) bool {
+	for _, line := range r.Lines {
+		if _, count, ok := strings.Cut(line, "Stripe Bytes Transferred:"); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(count), 10, 64)
+			if err == nil && n >= 0 && n < math.MaxInt64 {
+				x.marked.Store(n + 1)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Marked returns how many bytes the server has received, as it told last; ok is false if it
+// told nothing.
+func (x *Exchange) Marked() (bytes int64, ok bool) {
+	n := x.marked.Load()
+	return n - 1, n > 0
 }
 
 // Told is what a server told of a file at the end of its transfer.
