@@ -1,6 +1,19 @@
 // Package ftpd is the embedded site server: a server-PI and server-DTP for FTP
 // as RFC 959 and as RFC 438 and RFC 478 wrote it.
 //
+// Beyond the RFCs and drafts, FEAT lists what a user can ask for by OPTS (RFC 2389):
+//
+//   - MODE B KEEP, by OPTS MODE B KEEP: in MODE B the data connection stays open, and a 250
+//     in place of the 226 says so (RFC 959 section 3.3). Each transfer command that is given while there
+//     is one has one file go over it; for a file that it cannot send, a server
+//     sends a block of no bytes with the descriptor 96, suspected errors and end of file,
+//     to which the receiver's reply is 450; one that it must not store it reads over. So whoever
+//     has RETR given to one server has to have STOR or APPE given to the other.
+//   - RETR HASH and STOR HASH, by OPTS RETR HASH and OPTS STOR HASH: the last reply to the transfer of a
+//     whole file in TYPE I is, but for its code, as the one to HASH would be.
+//   - STOR PERF, by OPTS STOR PERF: once a second, a performance marker (112) of GridFTP
+//     tells how much has come.
+//
 // Invariants:
 //
 //   - Only a session's own goroutine writes replies, so they leave in the order
@@ -12,7 +25,9 @@
 //     sent and the other side closed in order, or was received up to the other
 //     side's orderly close, which over TLS is its close_notify, and is in the
 //     file. A transfer the server breaks off while sending is reset, so the
-//     receiver cannot take it for the end of file.
+//     receiver cannot take it for the end of file. Over a data connection that stays open
+//     (250) every byte was given to the system to be sent; whether it has come, the
+//     receiver says.
 //   - What came in the clear is never performed as if it had come over TLS
 //     (CVE-2011-0411).
 //   - A digest is of the bytes that RETR in TYPE I would have sent, and ends with its
