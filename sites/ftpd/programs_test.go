@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -22,6 +23,23 @@ func programs() []program {
 			names: func(b *bench, dir string) []string {
 				out, _ := b.run(curlSection(b, "url", b.base()+escaped(dir)+"/", "list-only", ""), "curl", "-q", "-K", "-")
 				return textLines(out)
+			},
+		},
+		{
+			name:    "rsexec",
+			routes:  []route{inClear, overIPv6, explicitTLS, implicitTLS},
+			can:     []task{put, get, rename, remove, mkdir, rmdir}, // it resumes what it began itself
+			begin:   buildShell,
+			perform: performShell,
+			names: func(b *bench, dir string) (names []string) {
+				for _, line := range textLines(shell(b, "--json", "DIRECTORY "+shellPath(dir))) {
+					var entry struct{ Event, Pathname string }
+					if err := json.Unmarshal([]byte(line), &entry); err != nil {
+						b.t.Fatalf("%q: %v", line, err)
+					}
+					names = append(names, strings.TrimPrefix(entry.Pathname, "SITE:/"+dir+"/"))
+				}
+				return names
 			},
 		},
 		{
@@ -159,6 +177,47 @@ func lftpScript(b *bench, commands ...string) string {
 	}
 	settings = append(settings, "open -u u,p "+b.base())
 	return strings.Join(append(settings, commands...), "\n") + "\n"
+}
+
+// buildShell builds the shell as one more program, of which this package knows nothing.
+func buildShell(b *bench) {
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(b.here, "rsexec"), "rsexec/cmd/rsexec")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// shellPath is a pathname at the site as the shell takes it, whatever is in it.
+func shellPath(name string) string {
+	return `"SITE:/` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, `$`, `\$`).Replace(name) + `"`
+}
+
+// shell performs statements and returns what it printed.
+func shell(b *bench, output string, statements ...string) string {
+	b.t.Helper()
+	address := strings.Replace(b.base(), "://", "://u:p@", 1) + "/?"
+	if b.route.tls {
+		address += "tls=require&tls-ca=" + b.trusted
+	}
+	out, _ := b.run(strings.Join(statements, "\n")+"\n", filepath.Join(b.here, "rsexec"), output, "--state", filepath.Join(b.here, "state.db"),
+		"--site", "SITE="+address, "run", "-")
+	return out
+}
+
+func performShell(b *bench, steps []step) {
+	var statements []string
+	for _, s := range steps {
+		there, to := shellPath(s.There), shellPath(s.To)
+		statements = append(statements, map[task]string{
+			put:    "COPY LOCAL:" + s.Here + " TO " + there,
+			get:    "COPY " + there + " TO LOCAL:" + s.Here,
+			rename: "RENAME " + there + " TO " + to,
+			remove: "DELETE " + there,
+			mkdir:  "CREATE " + there + "/",
+			rmdir:  "REMOVE " + there,
+		}[s.Task])
+	}
+	shell(b, "--yes", statements...)
 }
 
 func performLftp(b *bench, steps []step) {
