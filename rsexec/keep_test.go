@@ -146,10 +146,10 @@ func TestKeptOpenFaults(t *testing.T) {
 		at string // which site has the fault before it
 		fault.Fault
 	}{
-		{"source", fault.Fault{What: fault.Cut, Where: fault.Down, Byte: 20_000}},
-		{"source", fault.Fault{What: fault.Reset, Where: fault.Down, Byte: 20_001}},
-		{"source", fault.Fault{What: fault.Truncate, Where: fault.Down, Byte: 50_000}},
-		{"source", fault.Fault{What: fault.Delay, Where: fault.Down, Byte: 30_000, Delay: 300 * time.Millisecond}},
+		{"dest", fault.Fault{What: fault.Cut, Where: fault.Up, Byte: 20_000}},
+		{"dest", fault.Fault{What: fault.Reset, Where: fault.Up, Byte: 20_001}},
+		{"dest", fault.Fault{What: fault.Truncate, Where: fault.Up, Byte: 50_000}},
+		{"dest", fault.Fault{What: fault.Delay, Where: fault.Up, Byte: 30_000, Delay: 300 * time.Millisecond}},
 		{"source", fault.Fault{What: fault.Cut, Where: fault.Begin, Verb: "RETR", Nth: 40}},
 		{"source", fault.Fault{What: fault.Cut, Where: fault.Reply, Verb: "RETR", Nth: 50}},
 		{"source", fault.Fault{What: fault.Reset, Where: fault.Command, Verb: "RETR", Nth: 60}},

@@ -24,7 +24,7 @@ import (
 type lane struct {
 	from, to sites.Site
 	limits   limits
-	rapid    bool // the sites are near
+	rapid    bool // the sites are near, and each file has a data connection
 
 	turn chan struct{} // holds one while somebody moves a file, or waits for the next's turn
 	next *performance  // what was sent ahead; whoever has the turn has it
@@ -68,8 +68,9 @@ func openLane(ctx context.Context, l limits, from, to sites.Site, alone, sure, d
 		s.Share(true)
 		s.WriteAhead(true)
 	}
-	opened := &lane{from: from, to: to, limits: l, sure: sure, digests: digests, rapid: roundTrip(from, to) < near, turn: make(chan struct{}, 1), ends: ends}
-	opened.follows.Store(keepers(from, to))
+	follows := keepers(from, to)
+	opened := &lane{from: from, to: to, limits: l, sure: sure, digests: digests, rapid: !follows && roundTrip(from, to) < near, turn: make(chan struct{}, 1), ends: ends}
+	opened.follows.Store(follows)
 	return opened, nil
 }
 

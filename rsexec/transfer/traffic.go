@@ -262,9 +262,11 @@ func (s *schedule) prove(tr *traffic) {
 	switch {
 	case !s.order.shared():
 	case ok:
-		if !s.keep(tr) {
-			tr.pace.rush(len(s.files), s.roundTrip(tr))
+		if s.keep(tr) {
+			s.decided(tr, "small files share sessions, and from server to server data connections ("+why+")")
+			return
 		}
+		tr.pace.rush(len(s.files), s.roundTrip(tr))
 		s.decided(tr, "small files share sessions, sent ahead of each other ("+why+")")
 	default:
 		tr.off = why

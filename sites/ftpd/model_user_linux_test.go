@@ -299,7 +299,7 @@ func (c *modelUser) upload(conn net.Conn, a modelAnswer, step modelStep) error {
 		excess = a.takes.only.excess(len(step.text))
 	}
 	breaks := step.way == thenReset || step.way == thenABOR
-	if !c.model.image || f.text == before || excess > 0 {
+	if !c.model.image || f.text == before || excess > 0 || c.model.block && step.text == "" {
 		breaks = false // when everything has arrived cannot be seen
 	}
 	if step.way == withNOOP {
