@@ -239,7 +239,7 @@ func (s *serveCommand) settings(password string) (*siteSettings, error) {
 	}
 	settings := &siteSettings{
 		Listen: []string{s.Listen}, Dialect: s.Dialect, AllowPeers: s.AllowPeer, PassivePorts: s.PassivePorts, PublicAddress: s.PublicAddress, Sync: s.Sync, Whole: s.Whole, Metrics: s.Metrics,
-		TLS:    tlsSettings{s.TLSCert, s.TLSKey, s.SelfSigned, s.TLSRequire, s.Implicit, s.TLSPeer},
+		TLS:    tlsSettings{Certificate: s.TLSCert, Key: s.TLSKey, SelfSigned: s.SelfSigned, Required: s.TLSRequire, Implicit: s.Implicit, Peers: s.TLSPeer},
 		Limits: limitSettings{Sessions: &s.MaxSessions, SessionsPerHost: &s.MaxSessionsPerHost, Idle: duration(s.IdleTimeout), RestartWait: duration(s.RestartWait)},
 		User:   map[string]userSettings{s.User: {Root: s.Root, Rights: s.Rights}}, password: password,
 	}

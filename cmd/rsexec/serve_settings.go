@@ -57,12 +57,19 @@ type siteSettings struct {
 }
 
 type tlsSettings struct {
-	Certificate string   `toml:"certificate"`
-	Key         string   `toml:"key"`
-	SelfSigned  bool     `toml:"self-signed"`
-	Required    bool     `toml:"required"`
-	Implicit    bool     `toml:"implicit"`
-	Peers       []string `toml:"peers"`
+	Certificate string            `toml:"certificate"`
+	Key         string            `toml:"key"`
+	SelfSigned  bool              `toml:"self-signed"`
+	Required    bool              `toml:"required"`
+	Implicit    bool              `toml:"implicit"`
+	Peers       []string          `toml:"peers"`
+	Also        []certificateFile `toml:"also"` // for clients that ask for another name (RFC 6066 section 3)
+}
+
+// certificateFile is where a certificate is, and its key, which may be in the same file.
+type certificateFile struct {
+	Certificate string `toml:"certificate"`
+	Key         string `toml:"key"`
 }
 
 // limitSettings are limits; nil, and an empty duration, is the default, and 0 is none.
@@ -312,16 +319,19 @@ func parsePorts(text string) (r ftpd.PortRange, err error) {
 func (s *siteSettings) secure(server *ftpd.Server) error {
 	t := s.TLS
 	if t.Certificate == "" {
-		if t.Key != "" || t.Required || t.Implicit || len(t.Peers) > 0 {
+		if t.Key != "" || t.Required || t.Implicit || len(t.Peers) > 0 || len(t.Also) > 0 {
 			return &sites.Error{Op: "serve", Kind: sites.Usage, Msg: "TLS needs a certificate", Hint: "give --tls-cert as well, or --self-signed"}
 		}
 		return nil
 	}
-	own, err := tls.LoadX509KeyPair(s.path(t.Certificate), s.path(cmp.Or(t.Key, t.Certificate)))
-	if err != nil {
-		return &sites.Error{Op: "certificate " + s.path(t.Certificate), Kind: sites.Usage, Err: err}
+	server.TLS = &tls.Config{}
+	for _, c := range append([]certificateFile{{t.Certificate, t.Key}}, t.Also...) {
+		own, err := tls.LoadX509KeyPair(s.path(c.Certificate), s.path(cmp.Or(c.Key, c.Certificate)))
+		if err != nil {
+			return &sites.Error{Op: "certificate " + s.path(c.Certificate), Kind: sites.Usage, Err: err}
+		}
+		server.TLS.Certificates = append(server.TLS.Certificates, own)
 	}
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
 	server.RequireTLS, server.Implicit = t.Required, t.Implicit
 	for _, text := range t.Peers {
 		if err := addTrust(&server.Peers, text, s.path); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,7 @@ import (
 
 	"rsexec/sites"
 	"rsexec/sites/ftpd"
+	"rsexec/sites/ftptest"
 )
 
 // settingsFile writes settings to a file in a folder of its own, with the folders that are
@@ -401,5 +403,37 @@ func TestServeStatus(t *testing.T) {
 	}
 	if err := parsedServe(t, []string{"status", "--metrics", "127.0.0.1:1"}).Run(t.Context(), &cli{}, streams{out: io.Discard, err: io.Discard}); sites.KindOf(err) != sites.Unreachable {
 		t.Errorf("nobody is there: %v", err)
+	}
+}
+
+// A site of several names shows each client the certificate of the name that it asks for,
+// and the first one to who asks for none of them.
+func TestSettingsOfSeveralNames(t *testing.T) {
+	authority := ftptest.NewAuthority(t)
+	first, key := authority.IssueFiles("one.example")
+	second, otherKey := authority.IssueFiles("two.example", "three.example")
+	settings, err := readSettings(settingsFile(t, fmt.Sprintf("[tls]\ncertificate = %q\nkey = %q\nalso = [{ certificate = %q, key = %q }]\n\n[user.u]\nroot = \"root\"\npassword = %q\n",
+		first, key, second, otherKey, hashed(t, "p")), "root"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := settings.server(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]string{"one.example": "one.example", "three.example": "two.example", "four.example": "one.example", "": "one.example"} {
+		near, far := net.Pipe()
+		go func() {
+			_ = tls.Server(far, server.TLS).Handshake() // the client says what is wrong
+			_ = far.Close()
+		}()
+		client := tls.Client(near, &tls.Config{ServerName: asked, InsecureSkipVerify: true})
+		if err := client.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		if got := client.ConnectionState().PeerCertificates[0].DNSNames[0]; got != want {
+			t.Errorf("who asks for %q is shown %s, want %s", asked, got, want)
+		}
+		_ = near.Close()
 	}
 }
