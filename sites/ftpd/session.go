@@ -75,6 +75,7 @@ type session struct {
 
 	unsent       []byte      // replies that are yet to go out
 	waited       *time.Timer // while they may linger
+	lingers      bool        // they do
 	waiting      []command
 	waitingBytes int
 
@@ -413,7 +414,10 @@ func (s *session) due(from <-chan input) <-chan time.Time {
 	case len(s.unsent) == 0 || len(from) > 0 || len(t.news()) > 0:
 		return nil
 	case t != nil && t.follows:
-		s.waited.Reset(linger)
+		if !s.lingers {
+			s.lingers = true
+			s.waited.Reset(linger)
+		}
 		return s.waited.C
 	}
 	s.flush()
@@ -426,7 +430,7 @@ func (s *session) flush() {
 		return
 	}
 	err := s.ctl.write(s.unsent)
-	s.unsent = s.unsent[:0]
+	s.unsent, s.lingers = s.unsent[:0], false
 	if err != nil && !s.over {
 		s.log.Info("control connection lost", "error", err)
 		s.over = true
