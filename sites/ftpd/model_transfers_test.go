@@ -153,7 +153,7 @@ func (m *model) unframed(text string) (string, error) {
 			return b.String(), nil
 		}
 	}
-	return "", fmt.Errorf("no file in blocks: %s", brief(text))
+	return "", fmt.Errorf("no file in blocks: %.60q", text)
 }
 
 // modelUpload is a file that is received.
