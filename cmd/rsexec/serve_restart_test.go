@@ -201,11 +201,13 @@ func (s *restartable) visitors() (stop func() (greeted int, seen map[int]int)) {
 	enough := make(chan struct{})
 	repeat := func(visit func() error) {
 		wg.Go(func() {
+			pace := time.NewTicker(5 * time.Millisecond) // each leaves a port in TIME_WAIT, and others need some
+			defer pace.Stop()
 			for {
 				select {
 				case <-enough:
 					return
-				default:
+				case <-pace.C:
 				}
 				if err := visit(); err != nil {
 					s.t.Errorf("a visitor is refused: %v", err)
